@@ -18,6 +18,7 @@ mod plugins;
 mod rejected;
 mod routes;
 mod run;
+mod run_all;
 mod runs;
 mod runtime;
 mod set_aside;
@@ -26,6 +27,7 @@ mod simulate;
 mod sinks;
 #[cfg(feature = "simulator")]
 mod slow_demo;
+mod streams;
 #[cfg(feature = "workshop")]
 mod workshop;
 
@@ -80,6 +82,7 @@ pub fn execute(cli: &Cli) -> Result<(), CliError> {
             rejected::run(command, &cli.talk)
         }
         Command::Ledger(command) => block_on(&cli.talk, ledger::run(command)),
+        Command::Streams(args) => block_on(&cli.talk, streams::run(args)),
         Command::Gaps(args) => block_on(&cli.talk, gaps::gaps(args)),
         Command::Runs(args) => block_on(&cli.talk, runs::runs(args)),
         Command::Config(ConfigCommand::Check { json, config }) => config::check(config, *json),

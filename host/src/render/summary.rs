@@ -2,6 +2,10 @@
 //! [`RunAccount`] is opened before anything else and closed with the result; what is known of the run by then stands in it. Where
 //! a signal ends the process at once, it is written on the way out.
 
+mod lines;
+
+pub use lines::SummaryLines;
+
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};

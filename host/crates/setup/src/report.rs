@@ -109,6 +109,7 @@ impl PreparedReport {
             version: self.description.version.clone(),
             sha256: self.plugin.digest().to_string(),
         };
+        summary.stream.clone_from(&self.named);
         summary.parameters.clone_from(&self.request.parameters);
         summary.window = Some(WindowSummary {
             from: self.window.from,
