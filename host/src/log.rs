@@ -380,7 +380,10 @@ mod tests {
         other.span().in_scope(|| about(|about| about.run_id = Some("2".into())));
         let of = |run: &RunMessages| run.span().in_scope(line);
         assert_eq!((&of(&one)["stream"], &of(&one)["run_id"]), (&"a".into(), &"1".into()));
-        assert_eq!((&of(&other)["stream"], &of(&other)["run_id"]), (&"b".into(), &"2".into()));
+        assert_eq!(
+            (&of(&other)["stream"], &of(&other)["run_id"]),
+            (&"b".into(), &"2".into())
+        );
         // What is nobody's, and what comes after, has nothing of it.
         let span = one.span();
         drop(one);

@@ -194,9 +194,8 @@ mod tests {
 
     #[test]
     fn streams_that_write_to_the_standard_output_are_refused_where_there_are_others() {
-        let stream = |name: &str| {
-            format!("[[streams]]\nname = \"{name}\"\nreport = \"user-login\"\nconnection = \"a\"\n")
-        };
+        let stream =
+            |name: &str| format!("[[streams]]\nname = \"{name}\"\nreport = \"user-login\"\nconnection = \"a\"\n");
         let config = |more: &str, streams: &[&str]| {
             let streams: String = streams.iter().map(|name| stream(name)).collect();
             let begin = "[connections.a]\nkind = \"epm\"\nurl = \"https://a.example\"\n[sinks.out]\nkind = \"stdout\"\n\

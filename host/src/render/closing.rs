@@ -149,9 +149,7 @@ fn of_one(name: &str, summary: &Summary, failure: Option<&CliError>) -> String {
         let new = summary.events.saturating_sub(summary.duplicates);
         said.push(counted(new, "new event", "new events"));
         said.extend(parts(summary));
-        said.extend(
-            (ledger.watermark).map(|watermark| format!("complete up to {} UTC", minute(watermark))),
-        );
+        said.extend((ledger.watermark).map(|watermark| format!("complete up to {} UTC", minute(watermark))));
     }
     said.extend(failure.and_then(|failure| failure.message.clone()));
     said.join("; ")
@@ -412,7 +410,10 @@ mod tests {
         );
         summary.ledger = None;
         let failure = CliError::new(Exit::Busy, "it is busy");
-        assert_eq!(of_one("logins", &summary, Some(&failure)), "logins: busy (9); it is busy");
+        assert_eq!(
+            of_one("logins", &summary, Some(&failure)),
+            "logins: busy (9); it is busy"
+        );
     }
 
     #[test]

@@ -250,7 +250,10 @@ mod tests {
         let parameters = [("userlogin".to_owned(), "jdoe".to_owned())];
         let one = Stream::named("prod", "epm", "user-login", &parameters);
         assert_ne!(one.key(), Stream::new("epm", "user-login", &parameters).key());
-        assert_ne!(one.key(), Stream::named("prod2", "epm", "user-login", &parameters).key());
+        assert_ne!(
+            one.key(),
+            Stream::named("prod2", "epm", "user-login", &parameters).key()
+        );
         let moved = one.clone().moved_to("epm2", &[]);
         assert_eq!((moved.key(), moved.connection.as_str()), (one.key(), "epm2"));
         assert_eq!(moved.clone().with_name("other").key(), one.key());
@@ -259,7 +262,10 @@ mod tests {
         // Such a stream of before goes on under a name at the place that it has.
         let before = Stream::new("epm", "user-login", &parameters);
         let named = before.clone().with_name("prod");
-        assert_eq!((named.key(), named.spool_prefix()), (before.key(), before.spool_prefix()));
+        assert_eq!(
+            (named.key(), named.spool_prefix()),
+            (before.key(), before.spool_prefix())
+        );
         assert_eq!(named.clone().moved_to("epm2", &[]).key(), before.key());
         assert_eq!(before.clone().at_key(&named.key()), before);
         assert_eq!(before.at_key(&one.key()).key(), one.key());

@@ -134,9 +134,7 @@ pub async fn find(ledger: &dyn Ledger, query: StreamQuery<'_>) -> Result<FoundSt
             }
         }
         (Some(record), None) => record.stream.clone(),
-        (None, Some(name)) => {
-            Stream::named(name, connection, report, &chosen).at_free_place(|key| keys.contains(key))
-        }
+        (None, Some(name)) => Stream::named(name, connection, report, &chosen).at_free_place(|key| keys.contains(key)),
         (None, None) => Stream::new(connection, report, &chosen).at_free_place(|key| keys.contains(key)),
     };
     Ok(FoundStream {
@@ -251,7 +249,10 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(taken.stream.key(), before.key());
-        assert_eq!((taken.stream.name.as_deref(), taken.record.is_some()), (Some("prod"), true));
+        assert_eq!(
+            (taken.stream.name.as_deref(), taken.record.is_some()),
+            (Some("prod"), true)
+        );
         assert_eq!(taken.chosen_before(), None);
         let new = found(&ledger, Some("new"), "epm", "user-login", &[("userlogin", "x")])
             .await
@@ -263,7 +264,10 @@ mod tests {
         let moved = found(&ledger, Some("prod"), "epm2", "user-login", &[("userlogin", "x")])
             .await
             .unwrap();
-        assert_eq!((moved.stream.key(), moved.stream.connection.as_str()), (before.key(), "epm2"));
+        assert_eq!(
+            (moved.stream.key(), moved.stream.connection.as_str()),
+            (before.key(), "epm2")
+        );
         assert_eq!(moved.stream.parameters, pairs(&[("userlogin", "x")]));
         assert_eq!(moved.chosen_before(), Some(Vec::new()));
         // Without the name it is the same stream.

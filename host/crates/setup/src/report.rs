@@ -80,7 +80,9 @@ impl PreparedReport {
         if self.is_recorded {
             return Ok(None);
         }
-        let found = self.config.streams_of(&self.asked, connection, &self.request.parameters);
+        let found = self
+            .config
+            .streams_of(&self.asked, connection, &self.request.parameters);
         if found.len() > 1 {
             let names: Vec<_> = found.iter().map(|stream| stream.name.as_str()).collect();
             let commands: Vec<_> = names.iter().map(|name| format!("`host run {name}`")).collect();
@@ -296,7 +298,10 @@ pub fn check_stream(config: &Config, stream: &StreamEntry, now: Timestamp) -> Re
     let description = plugin.report()?.describe()?;
     let kind = connections::kind_of(description.connection);
     let connection = config.connections.get(&stream.connection);
-    if let Some(other) = connection.and_then(|connection| connection.kind).filter(|other| *other != kind) {
+    if let Some(other) = connection
+        .and_then(|connection| connection.kind)
+        .filter(|other| *other != kind)
+    {
         let message = format!(
             "connection {} is of kind {other}, the report needs {kind}",
             stream.connection
@@ -305,7 +310,9 @@ pub fn check_stream(config: &Config, stream: &StreamEntry, now: Timestamp) -> Re
             .at(&place("connection"))
             .hint(format!("choose a connection of kind {kind}")));
     }
-    let given: Vec<_> = (stream.given().iter()).map(|(name, value)| format!("{name}={value}")).collect();
+    let given: Vec<_> = (stream.given().iter())
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     let checked = parameters(&given, &description).map_err(|error| error.at(&place("parameters")))?;
     let choice = ReportChoice {
         plugin: stream.report.clone(),
@@ -319,10 +326,15 @@ pub fn check_stream(config: &Config, stream: &StreamEntry, now: Timestamp) -> Re
     let mut all = checked;
     all.extend(of_connection(config, &choice, &description, &all));
     check_required(config, &choice, &description, &all).map_err(|error| error.at(&place("parameters")))?;
-    Ok(beyond_retention(stream, &description, connection.and_then(|connection| connection.retention), now)
-        .map(|remark| format!("{}: {remark}", place("start")))
-        .into_iter()
-        .collect())
+    Ok(beyond_retention(
+        stream,
+        &description,
+        connection.and_then(|connection| connection.retention),
+        now,
+    )
+    .map(|remark| format!("{}: {remark}", place("start")))
+    .into_iter()
+    .collect())
 }
 
 /// The remark that a stream starts before the first instant that its server still has.
@@ -333,9 +345,15 @@ fn beyond_retention(
     now: Timestamp,
 ) -> Option<String> {
     let start = stream.start?;
-    let kept = run::kept(&description.name, description.connection, stream.retention.or(configured));
+    let kept = run::kept(
+        &description.name,
+        description.connection,
+        stream.retention.or(configured),
+    );
     let kept = kept.and_then(|kept| now.checked_sub(kept).ok());
-    let asked = run::oldest(now, description.granularity, description.retention_days).ok().flatten();
+    let asked = run::oldest(now, description.granularity, description.retention_days)
+        .ok()
+        .flatten();
     let oldest = asked.max(kept)?;
     (start < oldest).then(|| {
         format!(

@@ -310,11 +310,7 @@ impl RunStream {
             origin: Some(source(&report.config, settings)),
             sinks: self.owners(
                 names(outlets),
-                routed(
-                    config,
-                    &report.description.name,
-                    entry.map(|entry| entry.name.as_str()),
-                ),
+                routed(config, &report.description.name, entry.map(|entry| entry.name.as_str())),
             ),
             depth: depth(report.description.granularity, &look_back),
             stream: Some(self.found.stream.clone()),
@@ -361,7 +357,9 @@ impl RunStream {
             return;
         };
         let stream = &self.found.stream;
-        let up_to = record.watermark.map_or_else(|| "now".to_owned(), |watermark| watermark.to_string());
+        let up_to = record
+            .watermark
+            .map_or_else(|| "now".to_owned(), |watermark| watermark.to_string());
         tracing::warn!(
             target: EVIDENCE,
             "the parameters of {stream} have changed: the events up to {up_to} were chosen by {}, those after it by {}",

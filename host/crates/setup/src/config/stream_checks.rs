@@ -47,7 +47,9 @@ fn check_stream(config: &Config, number: usize, stream: &StreamEntry) -> Result<
         return Err(wrong("name", message, None));
     }
     if is_report_name(config, name) {
-        let message = format!("{name} is the name of a report, so `host run {name}` would mean both; give the stream another one");
+        let message = format!(
+            "{name} is the name of a report, so `host run {name}` would mean both; give the stream another one"
+        );
         return Err(wrong("name", message, None));
     }
     if let Some(first) = config.streams.iter().take(number).position(|other| other.name == *name) {
@@ -95,8 +97,22 @@ mod tests {
                     start = \"2026-08-15\"\nretention = \"30d\"\nmax-lag = \"2h\"\nexpect-events-every = \"2d\"";
         let config = parse(&stream(more)).unwrap();
         let read = config.stream("a").unwrap();
-        let given: Vec<_> = read.given().into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-        assert_eq!(given, ["each=x", "each=y", "keep-file=true", "number=7", "share=0.5", "userlogin=jdoe"]);
+        let given: Vec<_> = read
+            .given()
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        assert_eq!(
+            given,
+            [
+                "each=x",
+                "each=y",
+                "keep-file=true",
+                "number=7",
+                "share=0.5",
+                "userlogin=jdoe"
+            ]
+        );
         assert_eq!(read.start.unwrap().to_string(), "2026-08-15T00:00:00Z");
         assert_eq!(read.max_lag.unwrap().as_secs(), 7200);
         let of = |parameters: &[(&str, &str)]| {
@@ -106,7 +122,11 @@ mod tests {
         };
         assert_eq!(of(&[]), 0);
         let config = parse(&stream("parameters = { keep-file = true }")).unwrap();
-        assert_eq!(config.streams_of("user-login", "prod", &[]).len(), 1, "it chooses no events");
+        assert_eq!(
+            config.streams_of("user-login", "prod", &[]).len(),
+            1,
+            "it chooses no events"
+        );
         assert_eq!(config.streams_of("user-login", "other", &[]).len(), 0);
     }
 
@@ -129,7 +149,12 @@ mod tests {
             (with("\"a\"", "\"-a\""), 5, "streams[0].name", None),
             (with("\"a\"", "\"user-audit\""), 5, "is the name of a report", None),
             (twice, 10, "there is a stream a already, at line 5", None),
-            (with("user-login", "user-logn"), 6, "there is no report", Some("user-login")),
+            (
+                with("user-login", "user-logn"),
+                6,
+                "there is no report",
+                Some("user-login"),
+            ),
             (with("\"prod\"", "\"prd\""), 7, "there is no connection", Some("prod")),
             (stream("start = \"2026-08\""), 8, "a start is a day", None),
             (stream("max-lag = \"soon\""), 8, "", None),

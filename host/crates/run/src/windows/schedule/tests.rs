@@ -78,7 +78,10 @@ fn the_first_run_begins_with_the_start_of_its_stream() {
     let mut begun = record();
     begun.watermark = Some(at("2025-03-30T00:00:00Z"));
     let schedule = from("2025-03-10T00:00:00Z", Granularity::Instant).due(&begun).unwrap();
-    assert_eq!((schedule.begin, schedule.windows[0].window.from), (None, at("2025-03-30T00:00:00Z")));
+    assert_eq!(
+        (schedule.begin, schedule.windows[0].window.from),
+        (None, at("2025-03-30T00:00:00Z"))
+    );
 }
 
 #[test]
