@@ -40,6 +40,7 @@ mod sinks;
 mod slow_demo;
 mod state_before;
 mod stopping;
+mod streams;
 mod strangers;
 mod throttling;
 mod workshop;
