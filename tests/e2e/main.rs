@@ -40,8 +40,8 @@ mod sinks;
 mod slow_demo;
 mod state_before;
 mod stopping;
-mod streams;
 mod strangers;
+mod streams;
 mod throttling;
 mod workshop;
 

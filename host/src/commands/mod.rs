@@ -43,7 +43,8 @@ use runtime::block_on;
 /// Carries out the command that was typed.
 pub fn execute(cli: &Cli) -> Result<(), CliError> {
     match &cli.command {
-        Command::Run(args) => block_on(&cli.talk, run::run(args, &cli.talk)),
+        Command::Run(args) if args.all => block_on(&cli.talk, run_all::run(args, &cli.talk)),
+        Command::Run(args) => block_on(&cli.talk, run::run(&args.run, &cli.talk)),
         Command::Backfill(args) => block_on(&cli.talk, run::backfill(args, &cli.talk)),
         Command::Plan(args) => plan::plan(args),
         #[cfg(feature = "simulator")]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::args::{BackfillArgs, OutputOptions, RunArgs, RunCommandArgs};
-use crate::commands::{asked, run_all};
+use crate::args::{BackfillArgs, OutputOptions, RunArgs};
+use crate::commands::asked;
 use crate::error::CliError;
 use crate::error::Exit;
 use crate::error::hint;
@@ -32,11 +32,7 @@ use setup::{connections, fetcher};
 const DAY: u64 = 86_400;
 
 /// `host run`.
-pub async fn run(args: &RunCommandArgs, talk: &OutputOptions) -> Result<(), CliError> {
-    if args.all {
-        return run_all::run(args, talk).await;
-    }
-    let args = &args.run;
+pub async fn run(args: &RunArgs, talk: &OutputOptions) -> Result<(), CliError> {
     let account = RunAccount::open(args)?;
     let wanted = if args.report.is_open() {
         RunMode::Incremental

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use ledger::{Ledger, LedgerError, Record, Stream};
 
 /// Parameters of the built-in reports that choose no events, by report. Of another plugin all may.
@@ -100,7 +102,8 @@ pub async fn find(ledger: &dyn Ledger, query: StreamQuery<'_>) -> Result<FoundSt
         (Some(record), Some(name)) => Some(usable(record, name, report)?),
         (None, Some(_)) => {
             // What has a name of its own is another stream.
-            place_of(&records, &chosen, |stream| stream.name.is_none()).map(|place| records.remove(place))
+            let place = place_of(&records, &chosen, |stream| stream.name.is_none());
+            unless_retired(place, retired)?.map(|place| records.remove(place))
         }
         (_, None) => {
             let named: Vec<_> = (records.iter().map(|record| &record.stream))
@@ -114,10 +117,7 @@ pub async fn find(ledger: &dyn Ledger, query: StreamQuery<'_>) -> Result<FoundSt
             }
             let is_named = !named.is_empty();
             let place = place_of(&records, &chosen, |stream| stream.name.is_some() == is_named);
-            if let (None, Some((name, at))) = (place, retired) {
-                return Err(LedgerError::Retired { name, at });
-            }
-            place.map(|place| records.remove(place))
+            unless_retired(place, retired)?.map(|place| records.remove(place))
         }
     };
     let stream = match (&record, name) {
@@ -160,6 +160,14 @@ fn usable(record: Record, name: &str, report: &str) -> Result<Record, LedgerErro
         });
     }
     Ok(record)
+}
+
+/// The place that was found; where there is none and the stream that is meant was retired, it must not begin anew.
+fn unless_retired(place: Option<usize>, retired: Option<(String, Timestamp)>) -> Result<Option<usize>, LedgerError> {
+    match (place, retired) {
+        (None, Some((name, at))) => Err(LedgerError::Retired { name, at }),
+        (place, _) => Ok(place),
+    }
 }
 
 /// The place of the record among those of a report and connection that these parameters are for: the one that has just these, else the
@@ -300,6 +308,15 @@ mod tests {
         assert!(matches!(error, LedgerError::Retired { .. }), "{error}");
         let new = found(&ledger, None, "epm", "user-audit", &[]).await.unwrap();
         assert!(new.record.is_none());
+        // What was retired before it had a name begins anew under none.
+        let mut retired = Record::new(Stream::new("epm", "invalid-login", &[]));
+        retired.retired = Some("2025-03-31T00:00:00Z".parse().unwrap());
+        let body = retired.encode().unwrap();
+        ledger.swap(&retired.stream.key(), None, body).await.unwrap();
+        for name in [None, Some("d")] {
+            let error = found(&ledger, name, "epm", "invalid-login", &[]).await.unwrap_err();
+            assert!(matches!(error, LedgerError::Retired { .. }), "{error}");
+        }
     }
 
     #[tokio::test]

@@ -3,11 +3,11 @@
 //! A [`RunLedger`] is the file that a run keeps its progress in; a [`RunStream`] is that ledger, opened, with the stream of the
 //! run, and makes [`LedgerOptions`] once the sinks are there.
 
+mod told;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-
-use jiff::Timestamp;
 
 use base::{EVIDENCE, ErrorKind, database};
 use event::Provenance;
@@ -350,62 +350,6 @@ impl RunStream {
         let known = self.found.record.clone().and_then(collected_for);
         known.filter(|known| serves(&named, known)).unwrap_or(named)
     }
-
-    /// Says so where the parameters that choose events are others than they were: what was collected before was chosen by those.
-    fn tell_of_change(&self) {
-        let (Some(before), Some(record)) = (self.found.chosen_before(), &self.found.record) else {
-            return;
-        };
-        let stream = &self.found.stream;
-        let up_to = record
-            .watermark
-            .map_or_else(|| "now".to_owned(), |watermark| watermark.to_string());
-        tracing::warn!(
-            target: EVIDENCE,
-            "the parameters of {stream} have changed: the events up to {up_to} were chosen by {}, those after it by {}",
-            in_words(&before),
-            in_words(&stream.parameters)
-        );
-    }
-
-    /// A stream that begins beside others of the same source may be one of them under another name.
-    fn tell_of_others(&self, start: Option<Timestamp>) {
-        let stream = &self.found.stream;
-        let begins = match start {
-            Some(start) => format!("begins at {start}"),
-            None => "begins with today".to_owned(),
-        };
-        if let Some(name) = &stream.name {
-            for other in self.found.moved.iter().chain(&self.found.siblings) {
-                // What has a name of its own is another stream.
-                if other.name.is_none() {
-                    tracing::warn!(
-                        target: EVIDENCE,
-                        "{stream} is new and {begins}, beside {other}: if it is to continue that one, stop here and run `host streams \
-                         adopt {name} --of {}`",
-                        other.arguments()
-                    );
-                }
-            }
-            return;
-        }
-        for moved in &self.found.moved {
-            tracing::warn!(
-                target: EVIDENCE,
-                "{stream} is new and begins with today; {moved} was collected from the same URL: if the connection was \
-                 renamed, stop here and run `host ledger rename {} --to {}`",
-                moved.arguments(),
-                stream.connection
-            );
-        }
-        for sibling in &self.found.siblings {
-            tracing::warn!(
-                target: EVIDENCE,
-                "{stream} is new and begins with today, beside {sibling}; `host backfill {} --from DAY` gets what was before",
-                stream.arguments()
-            );
-        }
-    }
 }
 
 /// The sinks that a stream is collected for: those that its record names, else those of the routes; none where neither says.
@@ -446,17 +390,6 @@ pub async fn open(path: PathBuf) -> Result<SqliteLedger, SetupError> {
     match base::blocking(move || SqliteLedger::open(path)).await {
         Ok(opened) => Ok(opened?),
         Err(died) => Err(SetupError::new(ErrorKind::Internal, died.to_string())),
-    }
-}
-
-/// Parameters for people.
-fn in_words(parameters: &[(String, String)]) -> String {
-    let each: Vec<_> = (parameters.iter())
-        .map(|(name, value)| format!("{name}={}", value.escape_debug()))
-        .collect();
-    match each.is_empty() {
-        true => "no parameters".to_owned(),
-        false => each.join(" "),
     }
 }
 

@@ -96,7 +96,7 @@ pub fn place_of(streams: &[(Document, Record)], name: &str, entry: Option<(&Conf
         return Some(place);
     }
     let (config, entry) = entry?;
-    let parameters = entry.parameters_of(config);
+    let parameters = config.parameters_of(entry);
     let meant = streams.iter().enumerate().filter(|(_, (_, record))| {
         let stream = &record.stream;
         stream.name.is_none()

@@ -10,10 +10,8 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
-use super::host_toml::Config;
 use base::duration::DurationText;
-use connection::ConnectionKind;
-use run::streams::are_same;
+use connection::{Connection, ConnectionKind};
 
 /// The parameter that a connection to OCI stands in for.
 const COMPARTMENT: &str = "compartment";
@@ -93,9 +91,8 @@ impl StreamEntry {
     }
 
     /// The parameters with what the connection stands in for.
-    pub fn parameters_of(&self, config: &Config) -> Vec<(String, String)> {
+    pub(super) fn with_connection(&self, connection: Option<&Connection>) -> Vec<(String, String)> {
         let mut given = self.given();
-        let connection = config.connections.get(&self.connection);
         let of_oci = connection.filter(|connection| connection.kind == Some(ConnectionKind::Oci));
         if let Some(compartment) = of_oci.and_then(|connection| connection.compartment.as_ref())
             && !given.iter().any(|(name, _)| name == COMPARTMENT)
@@ -104,23 +101,6 @@ impl StreamEntry {
             given.sort_by(|a, b| a.0.cmp(&b.0));
         }
         given
-    }
-}
-
-impl Config {
-    /// The stream of that name.
-    pub fn stream(&self, name: &str) -> Option<&StreamEntry> {
-        self.streams.iter().find(|stream| stream.name == name)
-    }
-
-    /// The streams that are made of a report of a connection with parameters that choose the same events.
-    pub fn streams_of(&self, report: &str, connection: &str, parameters: &[(String, String)]) -> Vec<&StreamEntry> {
-        let is_meant = |stream: &&StreamEntry| {
-            stream.report == report
-                && stream.connection == connection
-                && are_same(report, &stream.parameters_of(self), parameters)
-        };
-        self.streams.iter().filter(is_meant).collect()
     }
 }
 
