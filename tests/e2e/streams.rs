@@ -53,7 +53,7 @@ fn in_ledger(desk: &TestEnv) -> Vec<(Value, Value)> {
     listed.iter().map(pair).collect()
 }
 
-/// What `host streams` says of each, by name, at that time.
+/// The state that `host streams` gives each, by name, at that time.
 fn states(desk: &TestEnv, now: &str) -> BTreeMap<String, String> {
     let mut command = desk.host(["streams", "--json"]);
     let output = command.env("HOST_NOW", now).output().unwrap();

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use super::ledger::{LedgerFile, RewindArgs, StreamArgs, by_name};
 use setup::SetupError;
 
-/// What stands below the options of `host streams`.
+/// The text below the options of `host streams`.
 pub(super) const STREAMS: &str = "Examples:
   host streams
   host streams --exit-code || mail -s 'streams need you' me
@@ -30,7 +30,7 @@ From the configuration and the ledger alone: no server is asked. STATE is the fi
 /// `host streams`.
 #[derive(Debug, Args)]
 pub struct StreamsArgs {
-    /// What to do; nothing lists the streams.
+    /// The change; without one the streams are listed.
     #[command(subcommand)]
     pub command: Option<StreamsCommand>,
     /// One JSON object a line.

@@ -83,7 +83,7 @@ async fn alone(args: &RunArgs, wanted: RunMode, talk: &OutputOptions, account: &
 /// The process around a run.
 #[derive(Clone, Copy)]
 pub(super) struct Surroundings<'a> {
-    /// How the run talks.
+    /// The way in which the run talks.
     pub(super) talk: &'a OutputOptions,
     /// The end of the process.
     pub(super) stop: &'a Shutdown,

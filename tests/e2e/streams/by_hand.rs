@@ -1,4 +1,4 @@
-//! How far streams are, and what is changed of them by hand.
+//! States of streams, and changes of them by hand.
 
 use super::*;
 

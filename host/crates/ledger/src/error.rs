@@ -200,6 +200,10 @@ impl From<LedgerError> for SetupError {
                 };
             }
             LedgerError::Internal(_) => ErrorKind::Internal,
+            // Another stream has to be named; nothing is wrong with the ledger.
+            LedgerError::SeveralStreams { .. } | LedgerError::OtherReport { .. } | LedgerError::Retired { .. } => {
+                return SetupError::told(ErrorKind::Usage, &error, error.hint());
+            }
             // Said before anything was sent; a run that meets it later says so by its own code.
             _ => ErrorKind::Usage,
         };

@@ -14,7 +14,7 @@ use setup::config::StreamEntry;
 pub enum StreamState {
     /// Nobody collects it any more.
     Retired,
-    /// It stands in the ledger alone.
+    /// The stream stands in the ledger alone.
     NotConfigured,
     /// Nothing of it was ever collected.
     NeverRan,
@@ -22,9 +22,9 @@ pub enum StreamState {
     Losing,
     /// Sinks are behind, or windows are in flight.
     Waiting,
-    /// It is complete up to longer ago than it may be.
+    /// The stream is further behind than it may be.
     Late,
-    /// It has had no event for longer than it may.
+    /// The stream has had no event for longer than it may.
     Silent,
     /// None of these.
     Ok,

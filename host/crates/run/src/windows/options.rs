@@ -21,9 +21,9 @@ pub struct LedgerOptions {
     pub look_back: Vec<Tier>,
     /// How long the server is known to keep events.
     pub kept: Option<Duration>,
-    /// Where a stream begins that has collected nothing yet, if not with today.
+    /// The beginning of a stream that has collected nothing yet, where that is not today's.
     pub start: Option<Timestamp>,
-    /// How long the stream is silent at most, where somebody said so.
+    /// The longest time between two events of the stream, where somebody said so.
     pub expect_events_every: Option<Duration>,
     /// Windows that are begun and not delivered, at most; those in flight before the run come on top.
     pub windows_ahead: usize,

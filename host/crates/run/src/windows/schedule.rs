@@ -38,7 +38,7 @@ pub(crate) struct ScheduleRules {
     pub(crate) retention_days: Option<u32>,
     /// How long the server is known to keep events, where that is less.
     pub(crate) kept: Option<Duration>,
-    /// Where a stream begins that has no watermark yet, if not with today.
+    /// The beginning of a stream that has no watermark yet, where that is not today's.
     pub(crate) start: Option<Timestamp>,
     /// The longest window of one request, in days.
     pub(crate) window_days: Option<u32>,
@@ -139,7 +139,7 @@ impl ScheduleRules {
         Ok(schedule)
     }
 
-    /// Where a stream begins that has no watermark yet: as its start says, where it says anything, else with today.
+    /// The beginning of a stream that has no watermark yet: its start, where it has one, else today's.
     fn begin(&self) -> Result<Timestamp, WindowError> {
         match (self.start, self.granularity) {
             (None, _) => start_of(day_of(self.now)),

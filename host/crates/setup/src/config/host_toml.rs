@@ -28,7 +28,7 @@ pub struct Config {
     /// Sinks by name.
     #[serde(default)]
     pub sinks: BTreeMap<String, SinkEntry>,
-    /// What is collected: reports of connections, under names of their own.
+    /// Streams: reports of connections, under names of their own.
     #[serde(default)]
     pub streams: Vec<StreamEntry>,
     /// Which events go to which sinks, where `--sink` does not say.

@@ -34,15 +34,15 @@ pub struct StreamEntry {
     #[serde(default, deserialize_with = "start")]
     #[schemars(with = "Option<String>", extend("x-default" = "the day of the first run"))]
     pub start: Option<Timestamp>,
-    /// How long this server keeps the events, where that is another time than its connection's.
+    /// The time for which the server keeps these events, where it is another than its connection's.
     #[serde(default, deserialize_with = "base::duration::optional")]
     #[schemars(with = "Option<DurationText>", extend("x-default" = "that of the connection"))]
     pub retention: Option<Duration>,
-    /// How long after now the stream may be complete up to; `host streams` calls one that is further behind late.
+    /// The longest time by which the stream may be behind; `host streams` calls one that is further behind late.
     #[serde(default, deserialize_with = "base::duration::optional")]
     #[schemars(with = "Option<DurationText>", extend("x-default" = "no limit"))]
     pub max_lag: Option<Duration>,
-    /// How far events are apart at most; a stream that has none for longer is silent, which each run warns of.
+    /// The longest time between two events; a stream that has none for longer is silent, which each run warns of.
     #[serde(default, deserialize_with = "base::duration::optional")]
     #[schemars(with = "Option<DurationText>", extend("x-default" = "no limit"))]
     pub expect_events_every: Option<Duration>,

@@ -1,4 +1,4 @@
-//! What cannot be meant of a stream: names that are no names or are there twice, reports and connections that are not there.
+//! Checks of streams: names that are no names or are there twice, reports and connections that are not there.
 
 use super::error::{ConfigError, nearest};
 use super::host_toml::Config;

@@ -1,4 +1,4 @@
-//! What is said of a stream before it is collected: that it begins beside others, or that its parameters have changed.
+//! Warnings about a stream before it is collected: that it begins beside others, or that its parameters have changed.
 
 use jiff::Timestamp;
 
