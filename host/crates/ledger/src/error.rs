@@ -169,14 +169,16 @@ impl LedgerError {
                 format!("say which one: {}", commands.join(", "))
             }
             LedgerError::OtherReport { stream, .. } => format!(
-                "give the new stream another name; or let the old one go: `host streams rename {0} OTHER` keeps its progress under another                  name, `host ledger reset {0}` forgets it",
+                "give the new stream another name; or let the old one go: `host streams rename {0} OTHER` keeps its progress under another \
+                 name, `host ledger reset {0}` forgets it",
                 stream.arguments()
             ),
             LedgerError::Retired { name, .. } => format!(
                 "`host streams retire {name} --undo` takes it up again from where it was; `host streams rename {name} OTHER` frees the name"
             ),
             LedgerError::Origin { stream, .. } if stream.name.is_some() => format!(
-                "give the stream another name, or its connection the old URL, if it is another server; if the same one has moved: host                  streams adopt {}",
+                "give the stream another name, or its connection the old URL, if it is another server; if the same one has moved: host \
+                 streams adopt {}",
                 stream.arguments()
             ),
             LedgerError::Origin { stream, .. } => format!(

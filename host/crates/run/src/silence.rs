@@ -44,7 +44,8 @@ pub(super) fn silent(record: &Record, every: Duration) -> Option<String> {
         None => format!("no event at all since it begins at {since}"),
     };
     Some(format!(
-        "{what}, and it is complete up to {to}: its events are expected more often (`expect-events-every`). See whether the source still          records them; `host check` asks it"
+        "{what}, and it is complete up to {to}: its events are expected more often (`expect-events-every`). See whether the source still \
+         records them; `host check` asks it"
     ))
 }
 
