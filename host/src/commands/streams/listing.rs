@@ -5,8 +5,8 @@ use std::io::IsTerminal as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::health::StreamHealth;
 use super::places;
-use super::state::StreamState;
 use crate::args::StreamsArgs;
 use crate::commands::asked;
 use crate::commands::gaps::oldest_of;
@@ -22,7 +22,7 @@ use sink::terminal;
 struct ListedStream {
     entry: Option<StreamEntry>,
     record: Option<Record>,
-    state: StreamState,
+    state: StreamHealth,
     last_run: Option<ListedRun>,
 }
 
@@ -69,7 +69,7 @@ fn listed(config: &Config, mut found: LedgerLook, now: Timestamp) -> Result<Vec<
             last_run = history.transpose()?.flatten();
         }
         Ok(ListedStream {
-            state: StreamState::of(entry, record.as_ref(), oldest, now),
+            state: StreamHealth::of(entry, record.as_ref(), oldest, now),
             entry: entry.cloned(),
             record,
             last_run,

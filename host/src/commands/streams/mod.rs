@@ -1,9 +1,9 @@
 //! `host streams`: what is configured, how far each stream is, and changes of one by hand.
 
 mod changes;
+mod health;
 mod listing;
 mod places;
-mod state;
 
 use super::ledger;
 use crate::args::{StreamsArgs, StreamsCommand};

@@ -11,7 +11,7 @@ use setup::config::StreamEntry;
 
 /// The state of a stream: the first of these that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StreamState {
+pub enum StreamHealth {
     /// Nobody collects it any more.
     Retired,
     /// The stream stands in the ledger alone.
@@ -30,18 +30,18 @@ pub enum StreamState {
     Ok,
 }
 
-impl StreamState {
+impl StreamHealth {
     /// For people and programs; these words stay.
     pub fn word(self) -> &'static str {
         match self {
-            StreamState::Retired => "retired",
-            StreamState::NotConfigured => "not configured",
-            StreamState::NeverRan => "never ran",
-            StreamState::Losing => "losing",
-            StreamState::Waiting => "waiting",
-            StreamState::Late => "late",
-            StreamState::Silent => "silent",
-            StreamState::Ok => "ok",
+            StreamHealth::Retired => "retired",
+            StreamHealth::NotConfigured => "not configured",
+            StreamHealth::NeverRan => "never ran",
+            StreamHealth::Losing => "losing",
+            StreamHealth::Waiting => "waiting",
+            StreamHealth::Late => "late",
+            StreamHealth::Silent => "silent",
+            StreamHealth::Ok => "ok",
         }
     }
 
@@ -49,7 +49,7 @@ impl StreamState {
     pub fn is_trouble(self) -> bool {
         !matches!(
             self,
-            StreamState::Ok | StreamState::Retired | StreamState::NotConfigured
+            StreamHealth::Ok | StreamHealth::Retired | StreamHealth::NotConfigured
         )
     }
 
@@ -59,17 +59,17 @@ impl StreamState {
         record: Option<&Record>,
         oldest: Option<Timestamp>,
         now: Timestamp,
-    ) -> StreamState {
+    ) -> StreamHealth {
         if record.is_some_and(|record| record.retired.is_some()) {
-            return StreamState::Retired;
+            return StreamHealth::Retired;
         }
         let Some(entry) = entry else {
-            return StreamState::NotConfigured;
+            return StreamHealth::NotConfigured;
         };
         let Some((record, watermark)) = record.and_then(|record| Some((record, record.watermark?))) else {
             return match record.is_some_and(|record| !record.windows.is_empty()) {
-                true => StreamState::Waiting,
-                false => StreamState::NeverRan,
+                true => StreamHealth::Waiting,
+                false => StreamHealth::NeverRan,
             };
         };
         let is_losing = oldest.is_some_and(|oldest| watermark < oldest);
@@ -81,11 +81,11 @@ impl StreamState {
             .expect_events_every
             .is_some_and(|every| silent_since(record, every).is_some());
         match (is_losing, is_waiting, is_late, is_silent) {
-            (true, ..) => StreamState::Losing,
-            (_, true, ..) => StreamState::Waiting,
-            (_, _, true, _) => StreamState::Late,
-            (.., true) => StreamState::Silent,
-            _ => StreamState::Ok,
+            (true, ..) => StreamHealth::Losing,
+            (_, true, ..) => StreamHealth::Waiting,
+            (_, _, true, _) => StreamHealth::Late,
+            (.., true) => StreamHealth::Silent,
+            _ => StreamHealth::Ok,
         }
     }
 }
@@ -119,32 +119,32 @@ mod tests {
         let entry = config.stream("a");
         let now = at("2026-03-08T12:00:00Z");
         let mut record = Record::new(Stream::named("a", "prod", "user-login", &[]));
-        let of = |record: &Record, oldest: Option<&str>| StreamState::of(entry, Some(record), oldest.map(at), now);
-        assert_eq!(StreamState::of(entry, None, None, now), StreamState::NeverRan);
-        assert_eq!(of(&record, None), StreamState::NeverRan);
+        let of = |record: &Record, oldest: Option<&str>| StreamHealth::of(entry, Some(record), oldest.map(at), now);
+        assert_eq!(StreamHealth::of(entry, None, None, now), StreamHealth::NeverRan);
+        assert_eq!(of(&record, None), StreamHealth::NeverRan);
         assert_eq!(
-            StreamState::of(None, Some(&record), None, now),
-            StreamState::NotConfigured
+            StreamHealth::of(None, Some(&record), None, now),
+            StreamHealth::NotConfigured
         );
         record.watermark = Some(at("2026-03-08T11:00:00Z"));
         record.covered = vec![Interval::new(at("2026-03-01T00:00:00Z"), at("2026-03-08T11:00:00Z"))];
         record.last_event = Some(at("2026-03-08T10:00:00Z"));
-        assert_eq!(of(&record, None), StreamState::Ok);
+        assert_eq!(of(&record, None), StreamHealth::Ok);
         record.last_event = Some(at("2026-03-06T10:00:00Z"));
-        assert_eq!(of(&record, None), StreamState::Silent);
+        assert_eq!(of(&record, None), StreamHealth::Silent);
         record.watermark = Some(at("2026-03-08T09:59:00Z"));
-        assert_eq!(of(&record, None), StreamState::Late);
+        assert_eq!(of(&record, None), StreamHealth::Late);
         record.windows = vec![InFlight::default().into()];
-        assert_eq!(of(&record, None), StreamState::Waiting);
-        assert_eq!(of(&record, Some("2026-03-08T09:59:00Z")), StreamState::Waiting);
-        assert_eq!(of(&record, Some("2026-03-08T10:00:00Z")), StreamState::Losing);
+        assert_eq!(of(&record, None), StreamHealth::Waiting);
+        assert_eq!(of(&record, Some("2026-03-08T09:59:00Z")), StreamHealth::Waiting);
+        assert_eq!(of(&record, Some("2026-03-08T10:00:00Z")), StreamHealth::Losing);
         record.retired = Some(now);
-        assert_eq!(of(&record, Some("2026-03-08T10:00:00Z")), StreamState::Retired);
+        assert_eq!(of(&record, Some("2026-03-08T10:00:00Z")), StreamHealth::Retired);
     }
 
     #[test]
     fn what_needs_nobody_is_no_trouble() {
-        use StreamState::{Late, Losing, NeverRan, NotConfigured, Ok, Retired, Silent, Waiting};
+        use StreamHealth::{Late, Losing, NeverRan, NotConfigured, Ok, Retired, Silent, Waiting};
         for state in [NeverRan, Losing, Waiting, Late, Silent] {
             assert!(state.is_trouble(), "{}", state.word());
         }
