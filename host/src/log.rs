@@ -1,10 +1,11 @@
 //! Messages on stderr, in the colour and shape the user asked for: those of `tracing`, and those of the command line itself
 //! ([`say`]). As JSON all have one shape, [`LogLine`].
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::IsTerminal;
 use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -22,6 +23,9 @@ use base::visible;
 
 /// The context of all messages of the process, as far as it is known.
 static ABOUT: Mutex<MessageContext> = Mutex::new(MessageContext::NOTHING);
+
+/// The contexts of runs that are carried out side by side, by the number of each one's span.
+static SIDE_BY_SIDE: Mutex<BTreeMap<u64, MessageContext>> = Mutex::new(BTreeMap::new());
 
 /// The run and the stream that messages are about.
 #[derive(Debug, Default)]
@@ -66,9 +70,58 @@ const OWN: [&str; 17] = [
     "workshop",
 ];
 
+/// The messages of one of several runs that are carried out side by side. What is done in its [`span`](RunMessages::span) has a context of
+/// its own.
+pub struct RunMessages {
+    span: tracing::Span,
+}
+
+impl RunMessages {
+    /// Those of the run of a stream of that name.
+    pub fn of(stream: &str) -> RunMessages {
+        // Whatever is filtered out below errors, the context is there.
+        let span = tracing::error_span!("run", stream);
+        if let Some(id) = span.id() {
+            let context = MessageContext {
+                stream: Some(stream.to_owned()),
+                ..MessageContext::NOTHING
+            };
+            side_by_side().insert(id.into_u64(), context);
+        }
+        RunMessages { span }
+    }
+
+    /// The span that the run is carried out in.
+    pub fn span(&self) -> tracing::Span {
+        self.span.clone()
+    }
+}
+
+impl Drop for RunMessages {
+    fn drop(&mut self) {
+        if let Some(id) = self.span.id() {
+            side_by_side().remove(&id.into_u64());
+        }
+    }
+}
+
+fn side_by_side() -> MutexGuard<'static, BTreeMap<u64, MessageContext>> {
+    SIDE_BY_SIDE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Sets what the messages that follow are about.
 pub fn about(set: impl FnOnce(&mut MessageContext)) {
-    set(&mut ABOUT.lock().unwrap_or_else(PoisonError::into_inner));
+    with_context(set);
+}
+
+/// Works with the context of the messages that are given from here.
+fn with_context<T>(work: impl FnOnce(&mut MessageContext) -> T) -> T {
+    let here = tracing::Span::current().id().map(|id| id.into_u64());
+    let mut runs = side_by_side();
+    match here.and_then(|id| runs.get_mut(&id)) {
+        Some(context) => work(context),
+        None => work(&mut ABOUT.lock().unwrap_or_else(PoisonError::into_inner)),
+    }
 }
 
 /// Starts logging for the process. Only our own messages get louder with `-v`: those of libraries may quote what they
@@ -175,13 +228,14 @@ impl LogLine {
 
 impl fmt::Display for LogLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let about = ABOUT.lock().unwrap_or_else(PoisonError::into_inner);
-        let about = [
-            ("stream", &about.stream),
-            ("run_id", &about.run_id),
-            ("connection", &about.connection),
-            ("report", &about.report),
-        ];
+        let about = with_context(|about| {
+            [
+                ("stream", about.stream.clone()),
+                ("run_id", about.run_id.clone()),
+                ("connection", about.connection.clone()),
+                ("report", about.report.clone()),
+            ]
+        });
         // Milliseconds, always: texts of one length sort as times do.
         let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
         write!(f, r#"{{"ts":{},"level":{}"#, Value::from(now), Value::from(self.level))?;
@@ -313,6 +367,28 @@ mod tests {
         assert_eq!(line["message"], "a \"row\"\nmore");
         assert_eq!(line["report"], "mine");
         assert!(line["ts"].as_str().unwrap().parse::<Timestamp>().is_ok(), "{line}");
+    }
+
+    #[test]
+    fn runs_side_by_side_have_contexts_of_their_own() {
+        let said = |line: LogLine| serde_json::from_str::<Value>(&line.to_string()).unwrap();
+        let line = || said(LogLine::new("info", "m"));
+        let subscriber = tracing_subscriber::fmt().with_writer(io::sink).finish();
+        let _default = tracing::subscriber::set_default(subscriber);
+        let (one, other) = (RunMessages::of("a"), RunMessages::of("b"));
+        one.span().in_scope(|| about(|about| about.run_id = Some("1".into())));
+        other.span().in_scope(|| about(|about| about.run_id = Some("2".into())));
+        let of = |run: &RunMessages| run.span().in_scope(line);
+        assert_eq!((&of(&one)["stream"], &of(&one)["run_id"]), (&"a".into(), &"1".into()));
+        assert_eq!(
+            (&of(&other)["stream"], &of(&other)["run_id"]),
+            (&"b".into(), &"2".into())
+        );
+        // What is nobody's, and what comes after, has nothing of it.
+        let span = one.span();
+        drop(one);
+        assert_ne!(span.in_scope(line)["run_id"], "1");
+        assert_ne!(line()["run_id"], "2");
     }
 
     #[test]

@@ -58,8 +58,8 @@ pub struct Shutdown {
     code: Arc<AtomicU8>,
     /// The fate of the work under way, as it is told where that is cut short.
     held: Arc<Mutex<Option<&'static str>>>,
-    /// The work before the process ends at once.
-    last: Arc<Mutex<Option<Last>>>,
+    /// The work before the process ends at once, what was asked for last first.
+    last: Arc<Mutex<Vec<Last>>>,
     /// The instant at which the patience is over, and how long that is.
     deadline: watch::Sender<Option<(Instant, Duration)>>,
 }
@@ -114,9 +114,15 @@ impl Shutdown {
         self.deadline.send_replace(at);
     }
 
-    /// Has this done where a signal ends the process at once, if it takes no longer than a moment.
+    /// Has this done too where a signal ends the process at once, if it takes no longer than a moment.
     pub fn at_last(&self, last: impl FnOnce(Exit) + Send + 'static) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(last));
+        let mut all = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(Box::new(last));
+    }
+
+    /// The exit that a signal or the deadline asks for, where one came.
+    pub fn asked(&self) -> Option<Exit> {
+        self.token.is_cancelled().then(|| self.exit())
     }
 
     /// The end of a command that a signal cut short.
@@ -195,9 +201,10 @@ impl Shutdown {
     fn end(&self, exit: Exit, talk: &OutputOptions) -> ! {
         ENDING.store(true, Ordering::SeqCst);
         redeemed(talk);
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(last) = last {
-            let _ = aside(move || last(exit)).recv_timeout(LAST_WORDS);
+        let last = std::mem::take(&mut *self.last.lock().unwrap_or_else(PoisonError::into_inner));
+        if !last.is_empty() {
+            let all = move || last.into_iter().rev().for_each(|last| last(exit));
+            let _ = aside(all).recv_timeout(LAST_WORDS);
         }
         end(exit)
     }

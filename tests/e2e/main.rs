@@ -44,6 +44,7 @@ mod state;
 mod state_before;
 mod stopping;
 mod strangers;
+mod streams;
 mod throttling;
 mod workshop;
 

@@ -39,7 +39,8 @@ pub struct LedgerFile {
 /// Which streams are meant.
 #[derive(Debug, Clone, Args)]
 pub struct StreamArgs {
-    /// The report's name.
+    /// The stream's name, or its report's.
+    #[arg(value_name = "STREAM|REPORT")]
     pub report: String,
     /// Only of this connection.
     #[arg(long, value_name = "NAME")]
@@ -160,7 +161,8 @@ From the ledger alone: no server is asked. Without --from, from the first period
 the last. `lost` means that the server no longer has the period; what is `missing` can still be had with `host backfill`. In \
 JSON these are \"lost\" and \"open\".")]
 pub struct GapsArgs {
-    /// The report's name [default: all].
+    /// The stream's name, or its report's [default: all].
+    #[arg(value_name = "STREAM|REPORT")]
     pub report: Option<String>,
     /// Only of this connection.
     #[arg(long, value_name = "NAME")]

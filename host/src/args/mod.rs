@@ -16,7 +16,9 @@ mod set_aside;
 mod simulator;
 mod sink;
 mod state;
+mod streams;
 
+use clap::builder::ArgPredicate;
 use clap::{Parser, Subcommand};
 
 pub use configuration::{CheckArgs, ConfigCommand, ConfigFile, LoginArgs};
@@ -26,12 +28,13 @@ pub use output::{Color, LogFormat, OutputOptions, When};
 pub use plugin::PluginCommand;
 #[cfg(feature = "workshop")]
 pub use plugin::{BuildArgs, CheckPluginArgs, Lang, NewArgs, TestArgs};
-pub use run::{BackfillArgs, PlanArgs, PlanFormat, ReportArgs, RunArgs};
+pub use run::{BackfillArgs, PlanArgs, PlanFormat, ReportArgs, RunArgs, RunCommandArgs};
 pub use runs::RunsArgs;
 pub use set_aside::{DeadLetterArgs, DeadLetterCommand, RejectedCommand, RejectedRowArgs};
 pub use simulator::{DemoArgs, SimulateArgs};
 pub use sink::SinkSubcommand;
 pub use state::{BackupArgs, RestoreArgs, StateCommand, VerifyArgs};
+pub use streams::{AdoptArgs, DropSinkArgs, RenameStreamArgs, RetireArgs, StreamsArgs, StreamsCommand};
 
 /// Pull identity-audit reports out of Oracle EPM Cloud, identity domains and OCI Audit as standard security events.
 #[derive(Debug, Parser)]
@@ -57,9 +60,15 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Fetch one report, transform it, deliver the events.
-    #[command(after_help = run::RUN)]
-    Run(Box<RunArgs>),
+    /// Fetch one report, or all streams, transform what comes, deliver the events.
+    #[command(
+        after_help = run::RUN,
+        mut_arg("plugin", |plugin| {
+            let plugin = plugin.required(false).required_unless_present("all");
+            plugin.default_value_if("all", ArgPredicate::IsPresent, Some(""))
+        })
+    )]
+    Run(Box<RunCommandArgs>),
     /// Collect what is missing of a period; continues where it stopped.
     #[command(after_help = run::BACKFILL)]
     Backfill(Box<BackfillArgs>),
@@ -100,6 +109,9 @@ pub enum Command {
         after_help = "Examples:\n  host ledger list\n  host ledger show user-login --connection epm"
     )]
     Ledger(LedgerCommand),
+    /// List the streams and how far each is; retire, rename, adopt or rewind one.
+    #[command(after_help = streams::STREAMS)]
+    Streams(Box<StreamsArgs>),
     /// List the periods that were never collected, of one report or of all.
     Gaps(GapsArgs),
     /// List the last runs: when, how they ended, what they delivered.

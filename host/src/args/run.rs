@@ -17,11 +17,17 @@ use setup::connections::{ParameterSource, ServerChoice};
 pub(super) const RUN: &str = "Examples:
   host run invalid-login --since 7d
   host run invalid-login --sink siem            # what is due since the last run
+  host run prod-failed-logins                   # a stream of [[streams]]
+  host run --all                                # all of them
   host run oci-audit --param compartment=ocid1.tenancy.oc1..aaaa
   host run invalid-login --since 30d --sink file:failed.ndjson
   host run invalid-login --connection epm --sink stdout --format csv > failed.csv
   HOST_SECRET=… host run user-login --since 1d --auth basic:jdoe \\
     --url https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com
+
+The name of a stream stands for its report, connection and parameters; what is given beside it must not contradict them. With --all each \
+stream is run as by its name, --jobs at once, and a line says how it ended; the exit code is the worst of theirs, in this order: 130 or \
+143, 1, 2, 3, 6, 5, 7, 4, 8, 9, 0.
 
 Without --from or --since, a run with a ledger collects what is due since the last run; one without a ledger, and \
 `host plan`, collects today.
@@ -48,8 +54,8 @@ file gets its name, and its windows are committed, when the whole backfill is do
 /// Which report, of which period, with which parameters.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ReportArgs {
-    /// A built-in report (`host plugin list` shows them), a name under [plugins] in the configuration, or a path to a .wasm
-    /// file.
+    /// A stream of [[streams]] in the configuration, a built-in report (`host plugin list` shows them), a name under [plugins], or a
+    /// path to a .wasm file.
     pub plugin: String,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -103,8 +109,24 @@ pub enum PlanFormat {
     Json,
 }
 
-/// `host run`.
+/// `host run`: one report or stream, or all streams.
 #[derive(Debug, Args)]
+pub struct RunCommandArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub run: RunArgs,
+    /// Run all streams of [[streams]], side by side; each collects what is due.
+    #[arg(long, conflicts_with_all = [
+        "plugin", "connection", "url", "parameters", "from", "to", "since", "sinks", "encoding", "format", "record", "replay",
+    ])]
+    pub all: bool,
+    /// Streams that are run at once, with --all [default: 4].
+    #[arg(long, value_name = "N", requires = "all", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub jobs: Option<u16>,
+}
+
+/// A run.
+#[derive(Debug, Clone, Args)]
 pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -148,7 +170,7 @@ pub struct RunArgs {
     /// became an event].
     #[arg(long, value_name = "SHARE")]
     pub max_rejected: Option<MaxRejected>,
-    /// Write the run summary as one JSON object; `-` makes it the last line of stderr.
+    /// Write the run summary as one JSON object; `-` makes it the last line of stderr. With --all, an object a line for each stream.
     #[arg(long, value_name = "FILE|-")]
     pub summary: Option<String>,
 }

@@ -13,6 +13,7 @@ use setup::SetupError;
 pub(super) const RUNS: &str = "Examples:
   host runs
   host runs user-login --connection epm --last 5
+  host runs prod-failed-logins
   host runs --failed --json | jq -r '[.started, .report, .code, .message] | @tsv'
 
 From the ledger alone, the newest run first: it keeps the last 1000 of each stream. Runs without a ledger, and such that only look, are \
@@ -22,7 +23,8 @@ counts events less those that an earlier run had delivered. The line below a run
 /// `host runs`.
 #[derive(Debug, Args)]
 pub struct RunsArgs {
-    /// The report's name [default: all].
+    /// The stream's name, or its report's [default: all].
+    #[arg(value_name = "STREAM|REPORT")]
     pub report: Option<String>,
     /// Only of this connection.
     #[arg(long, value_name = "NAME")]

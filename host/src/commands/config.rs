@@ -3,6 +3,7 @@
 use base::counted::counted;
 use setup::config::Config;
 use setup::connections;
+use setup::report::this_machine_s_clock;
 
 use super::routes;
 use crate::args::ConfigFile;
@@ -32,13 +33,17 @@ pub fn check(file: &ConfigFile, json: bool) -> Result<(), CliError> {
     }
     let mut remarks = config.remarks();
     remarks.extend(routes::remarks(&config));
+    for stream in &config.streams {
+        remarks.extend(setup::report::check_stream(&config, stream, this_machine_s_clock())?);
+    }
     for (name, sink) in &config.sinks {
         remarks.extend(setup::sinks::remarks(&config, name, sink));
     }
     if json {
         return print(&json_line(&serde_json::json!({
             "ok": true, "path": path.display().to_string(), "connections": config.connections.len(),
-            "sinks": config.sinks.len(), "plugins": config.plugins.len(), "remarks": remarks,
+            "sinks": config.sinks.len(), "plugins": config.plugins.len(), "streams": config.streams.len(),
+            "remarks": remarks,
         }))?);
     }
     for remark in remarks {
@@ -46,11 +51,15 @@ pub fn check(file: &ConfigFile, json: bool) -> Result<(), CliError> {
     }
     print(
         format!(
-            "ok: {}: {}, {}, {}\n",
+            "ok: {}: {}, {}, {}{}\n",
             path.display(),
             counted(config.connections.len(), "connection", "connections"),
             counted(config.sinks.len(), "sink", "sinks"),
-            counted(config.plugins.len(), "plugin", "plugins")
+            counted(config.plugins.len(), "plugin", "plugins"),
+            match config.streams.len() {
+                0 => String::new(),
+                some => format!(", {}", counted(some, "stream", "streams")),
+            }
         )
         .as_bytes(),
     )

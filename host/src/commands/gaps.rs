@@ -75,7 +75,7 @@ pub async fn gaps(args: &GapsArgs) -> Result<(), CliError> {
         if args.json {
             for (Interval { from, to }, why) in gaps {
                 let line = json_line(&json!({
-                    "report": stream.report, "connection": stream.connection, "parameters": stream.parameters,
+                    "stream": stream.name, "report": stream.report, "connection": stream.connection, "parameters": stream.parameters,
                     "from": from, "to": to, "why": why.word(),
                 }))?;
                 text += &String::from_utf8_lossy(&line);
@@ -136,13 +136,15 @@ fn missing(record: &Record, from: Option<Timestamp>, to: Option<Timestamp>) -> V
     }
 }
 
-/// The first instant that a stream's server can still be asked for, as far as its plugin, if it is here, and `retention` of its
-/// connection say.
-fn oldest_of(config: &Config, record: &Record, now: Timestamp) -> Result<Option<Timestamp>, CliError> {
+/// The first instant that a stream's server can still be asked for, as far as its plugin, if it is here, and `retention` of the
+/// stream or its connection say.
+pub fn oldest_of(config: &Config, record: &Record, now: Timestamp) -> Result<Option<Timestamp>, CliError> {
     let described = description(config, &record.stream.report);
     let asked = described.map(|description| oldest(now, description.granularity, description.retention_days));
     let connection = config.connections.get(&record.stream.connection);
-    let kept = connection.and_then(|connection| connection.retention);
+    let entry = record.stream.name.as_deref().and_then(|name| config.stream(name));
+    let kept = entry.and_then(|entry| entry.retention);
+    let kept = kept.or_else(|| connection.and_then(|connection| connection.retention));
     // Longer than time itself is for ever.
     let kept = kept.and_then(|kept| now.checked_sub(kept).ok());
     Ok(asked.transpose()?.flatten().max(kept))

@@ -19,6 +19,7 @@ mod plugins;
 mod rejected;
 mod routes;
 mod run;
+mod run_all;
 mod runs;
 mod runtime;
 mod set_aside;
@@ -28,6 +29,7 @@ mod sinks;
 #[cfg(feature = "simulator")]
 mod slow_demo;
 mod state;
+mod streams;
 #[cfg(feature = "workshop")]
 mod workshop;
 
@@ -43,7 +45,8 @@ use runtime::block_on;
 /// Carries out the command that was typed.
 pub fn execute(cli: &Cli) -> Result<(), CliError> {
     match &cli.command {
-        Command::Run(args) => block_on(&cli.talk, run::run(args, &cli.talk)),
+        Command::Run(args) if args.all => block_on(&cli.talk, run_all::run(args, &cli.talk)),
+        Command::Run(args) => block_on(&cli.talk, run::run(&args.run, &cli.talk)),
         Command::Backfill(args) => block_on(&cli.talk, run::backfill(args, &cli.talk)),
         Command::Plan(args) => plan::plan(args),
         #[cfg(feature = "simulator")]
@@ -82,6 +85,7 @@ pub fn execute(cli: &Cli) -> Result<(), CliError> {
             rejected::run(command, &cli.talk)
         }
         Command::Ledger(command) => block_on(&cli.talk, ledger::run(command)),
+        Command::Streams(args) => block_on(&cli.talk, streams::run(args)),
         Command::Gaps(args) => block_on(&cli.talk, gaps::gaps(args)),
         Command::Runs(args) => block_on(&cli.talk, runs::runs(args)),
         Command::Evidence(EvidenceCommand::Verify(args)) => block_on(&cli.talk, evidence::verify(args)),

@@ -21,7 +21,6 @@ use base::counted::counted;
 use event::Provenance;
 use fetch::FetchError;
 use remote::{Exchange, Recording, Settings};
-use setup::config::Config;
 use setup::connections::ServerChoice;
 use setup::recorded_run::RecordedRun;
 use setup::report::PreparedReport;
@@ -40,7 +39,7 @@ pub async fn run(args: &RunArgs, talk: &OutputOptions) -> Result<(), CliError> {
     } else {
         RunMode::Period
     };
-    let result = carry_out(args, wanted, talk, &account).await;
+    let result = alone(args, wanted, talk, &account).await;
     account.end(result).await
 }
 
@@ -48,7 +47,7 @@ pub async fn run(args: &RunArgs, talk: &OutputOptions) -> Result<(), CliError> {
 pub async fn backfill(args: &BackfillArgs, talk: &OutputOptions) -> Result<(), CliError> {
     let account = RunAccount::open(&args.run)?;
     let result = match missing(args) {
-        Ok(wanted) => carry_out(&args.run, wanted, talk, &account).await,
+        Ok(wanted) => alone(&args.run, wanted, talk, &account).await,
         Err(failure) => Err(failure),
     };
     account.end(result).await
@@ -70,20 +69,46 @@ fn missing(args: &BackfillArgs) -> Result<RunMode, CliError> {
     Ok(RunMode::Backfill { days })
 }
 
-async fn carry_out(
+/// A run by itself.
+async fn alone(args: &RunArgs, wanted: RunMode, talk: &OutputOptions, account: &RunAccount) -> Result<(), CliError> {
+    let stop = Shutdown::listen(talk)?;
+    let surroundings = Surroundings {
+        talk,
+        stop: &stop,
+        is_alone: true,
+    };
+    carry_out(args, wanted, surroundings, account).await
+}
+
+/// The process around a run.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    /// The way in which the run talks.
+    pub(super) talk: &'a OutputOptions,
+    /// The end of the process.
+    pub(super) stop: &'a Shutdown,
+    /// False where other runs are beside it: its deadline is that of all, and whoever carries them out says how it ended.
+    pub(super) is_alone: bool,
+}
+
+/// Carries a run out.
+pub(super) async fn carry_out(
     args: &RunArgs,
     wanted: RunMode,
-    talk: &OutputOptions,
+    surroundings: Surroundings<'_>,
     account: &RunAccount,
 ) -> Result<(), CliError> {
-    let stop = Shutdown::listen(talk)?;
+    let Surroundings { talk, stop, is_alone } = surroundings;
     let cut_short = account.clone();
     stop.at_last(move |exit| cut_short.cut_short(exit));
     let report = prepare(args, account.run_id()).await?;
     account.know(|summary| report.introduce(summary));
     log::about(|about| about.report = Some(report.description.name.clone()));
-    if let Some(deadline) = args.deadline.or(report.config.run.deadline) {
+    if let Some(deadline) = args.deadline.or(report.config.run.deadline).filter(|_| is_alone) {
         stop.end_after(deadline);
+    }
+    if let Some(name) = &report.named {
+        log::about(|about| about.stream = Some(name.clone()));
     }
     let progress = progress_of(args, wanted, &report, account).await?;
     let (report, settings) = connect(args, report).await?;
@@ -113,7 +138,8 @@ async fn carry_out(
     let keeping = match progress {
         Some(RunProgress::Kept(ledger)) => {
             let stream = ledger.open(wanted, &report, &provenance, &settings).await?;
-            log::about(|about| about.stream = Some(stream.stream().to_string()));
+            log::about(|about| about.stream = Some(stream.stream().label()));
+            account.know(|summary| summary.stream.clone_from(&stream.stream().name));
             if !account.is_entered()
                 && let Some(entry) = stream.history(wanted).await
             {
@@ -142,13 +168,13 @@ async fn carry_out(
         wanted: keeping.wanted,
         lag: keeping.lag,
     });
-    let rejects = rejects(args, &report.config, &settings);
+    let rejects = rejects(args, &report, &settings);
     stop.set_resume_hint(match keeping {
         Some(_) => "progress is saved; run the same command again to continue",
         None => "without a ledger nothing is kept: the next run starts over",
     });
-    let (done, result) = execute(report, settings, sinks, provenance, keeping, rejects, talk, &stop).await?;
-    let result = match outcome(result, &done, args.strict, &stop) {
+    let (done, result) = execute(report, settings, sinks, provenance, keeping, rejects, talk, stop).await?;
+    let result = match outcome(result, &done, args.strict, stop) {
         Ok(()) => recorded_whole(args.record.clone()).await,
         failed => failed,
     };
@@ -162,11 +188,11 @@ async fn carry_out(
         };
         known.clone()
     });
-    if result
+    let is_delivered = result
         .as_ref()
         .err()
-        .is_none_or(|failure| failure.exit == Exit::Partial)
-    {
+        .is_none_or(|failure| failure.exit == Exit::Partial);
+    if is_alone && is_delivered {
         closing::tell(&summary, kept, talk);
     }
     result
@@ -193,7 +219,11 @@ async fn progress_of(
     let Some(path) = asked::ledger_file(args, &report.config)? else {
         return Ok(None);
     };
-    let connection = connections::name(&report.config, args.remote.choice(), report.description.connection)?;
+    let choice = ServerChoice {
+        connection: report.connection(args.remote.connection.as_deref()),
+        ..args.remote.choice()
+    };
+    let connection = connections::name(&report.config, choice, report.description.connection)?;
     account.know(|summary| summary.connection.clone_from(&connection));
     log::about(|about| about.connection = Some(connection.clone()));
     let choice = LedgerChoice {
@@ -220,6 +250,7 @@ async fn connect(args: &RunArgs, report: PreparedReport) -> Result<(PreparedRepo
                 let service = report.service()?;
                 let choice = ServerChoice {
                     service: service.as_deref(),
+                    connection: report.connection(server.connection.as_deref()),
                     ..server.choice()
                 };
                 connections::settings(&report.config, choice, report.description.connection)?
@@ -251,7 +282,8 @@ pub(super) async fn open_sinks(
 }
 
 /// The fate of rows that are no events. A recording holds them itself, so running from one keeps none.
-fn rejects(args: &RunArgs, config: &Config, settings: &Settings) -> Rejects {
+fn rejects(args: &RunArgs, report: &PreparedReport, settings: &Settings) -> Rejects {
+    let config = &report.config;
     let configured = (args.remote.url.is_none() && args.replay.is_none())
         .then(|| config.connections.get(&settings.name)?.max_rejected)
         .flatten();
@@ -259,7 +291,7 @@ fn rejects(args: &RunArgs, config: &Config, settings: &Settings) -> Rejects {
         store: (args.replay.is_none()).then(|| Arc::new(setup::state::rejected_rows(config))),
         source: Some(run_ledger::source(config, settings)),
         most: args.max_rejected.or(configured).unwrap_or_default(),
-        plugin: setup::report::lasting_name(&args.report.plugin, config),
+        plugin: setup::report::lasting_name(&report.asked, config),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use crate::args::RunsArgs;
-use crate::commands::ledger::look::{LedgerLook, look, with};
+use crate::commands::ledger::look::{LedgerLook, config_of, look, place_of, with};
 use crate::error::CliError;
 use crate::render::{json_line, past_runs, print};
 use ::ledger::{ListedRun, RunSelection, SqliteLedger};
@@ -13,15 +13,18 @@ use sink::terminal;
 
 /// Lists the last runs of the streams that were named.
 pub async fn runs(args: &RunsArgs) -> Result<(), CliError> {
+    let found = look(&args.file).await?;
+    let (name, key) = named(args, &found).await?;
     let selection = RunSelection {
-        report: args.report.clone(),
+        report: args.report.clone().filter(|_| name.is_none()),
+        name,
+        key,
         connection: args.connection.clone(),
         parameters: args.given()?,
         is_meant: Some(is_meant),
         failed: args.failed,
         last: usize::try_from(args.last).unwrap_or(usize::MAX),
     };
-    let found = look(&args.file).await?;
     let Some(ledger) = found.ledger.clone() else {
         return match &args.report {
             Some(_) => {
@@ -78,19 +81,40 @@ fn listed(ledger: &SqliteLedger, selection: &RunSelection) -> Result<Listed, Cli
     Ok(Listed { runs, reports })
 }
 
+/// The name of the stream that was asked for, and the key of its record, where it is a name and not a report's.
+async fn named(args: &RunsArgs, found: &LedgerLook) -> Result<(Option<String>, Option<String>), CliError> {
+    let Some(name) = args.report.clone() else {
+        return Ok((None, None));
+    };
+    let config = config_of(&args.file).await?;
+    let entry = config.stream(&name).map(|entry| (&config, entry));
+    let is_configured = entry.is_some();
+    let key = place_of(&found.streams, &name, entry).and_then(|place| found.streams.get(place));
+    let key = key.map(|(document, _)| document.key.clone());
+    Ok(match is_configured || key.is_some() {
+        true => (Some(name), key),
+        false => (None, None),
+    })
+}
+
 /// Says whether the ledger has a stream that was named, though no run of it.
 fn is_known(selection: &RunSelection, found: &LedgerLook) -> bool {
     found.streams.iter().any(|(_, record)| {
         let stream = &record.stream;
         let same = |wanted: &Option<String>, is: &String| wanted.as_ref().is_none_or(|wanted| wanted == is);
-        same(&selection.report, &stream.report)
+        let is_called = |name: &String| stream.name.as_ref() == Some(name) || selection.key == Some(stream.key());
+        selection.name.as_ref().is_none_or(is_called)
+            && same(&selection.report, &stream.report)
             && same(&selection.connection, &stream.connection)
             && (selection.parameters.is_empty() || is_meant(stream, &selection.parameters))
     })
 }
 
 fn unknown(report: &str, args: &RunsArgs, found: &LedgerLook, reports: &[String]) -> CliError {
-    let streams = found.streams.iter().map(|(_, record)| record.stream.report.as_str());
+    let streams = found.streams.iter().flat_map(|(_, record)| {
+        let name = record.stream.name.as_deref();
+        name.into_iter().chain([record.stream.report.as_str()])
+    });
     let hint = match nearest(report, streams.chain(reports.iter().map(String::as_str))) {
         Some(known) if known != report => format!("did you mean `{known}`?"),
         _ => "`host runs` shows the runs of all streams, `host ledger list` the streams".to_owned(),

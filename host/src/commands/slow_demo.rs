@@ -217,7 +217,7 @@ impl DemoStage {
         let (report, sinks) = run::open_sinks(report, wanted, &provenance).await?;
         let missing = RunMode::Backfill { days: DAYS };
         let found = RunStream::find(self.ledger(), &report, &provenance, &settings).await?;
-        log::about(|about| about.stream = Some(found.stream().to_string()));
+        log::about(|about| about.stream = Some(found.stream().label()));
         let mut keeping = found.claim(&report, &settings, missing, None, &sinks.outlets).await?;
         // The days are over, and the simulator knows them from the start.
         keeping.lag = Duration::ZERO;

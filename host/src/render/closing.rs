@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::args::OutputOptions;
+use crate::error::{CliError, Exit};
 use crate::log::{self, LogLine};
 use crate::render::took;
 use base::counted::counted;
@@ -111,6 +112,49 @@ pub fn tell(summary: &Summary, kept: Option<ClosingContext>, talk: &OutputOption
     log::say(talk.log_format, &(visible(&text) + "\n"), &json);
 }
 
+/// Says how one of several runs ended that are carried out side by side: its stream, its exit in words, what is new, up to when the stream
+/// is complete, and what is wrong. Where nothing but errors is said, it is said of a run that failed.
+pub fn tell_of_one(name: &str, summary: &Summary, result: &Result<(), CliError>, talk: &OutputOptions) {
+    let failure = result.as_ref().err();
+    let exit = failure.map_or(Exit::Done, |failure| failure.exit);
+    if talk.quiet && exit == Exit::Done {
+        return;
+    }
+    let text = of_one(name, summary, failure);
+    let level = match exit {
+        Exit::Done if PARTS.iter().any(|part| part.warns && (part.of)(summary) > 0) => "warn",
+        Exit::Done => "info",
+        _ => "error",
+    };
+    let mut json = LogLine::new(level, &text)
+        .with("code", failure.map_or("closing", |failure| failure.code))
+        .with("stream", name)
+        .with("events", summary.events)
+        .with("duplicates", summary.duplicates)
+        .with("rejected", summary.rejected)
+        .with("duration_ms", summary.duration_ms)
+        .with("exit", exit.code());
+    if let Some(hint) = failure.and_then(|failure| failure.hint.as_deref()) {
+        json = json.with("hint", hint);
+    }
+    log::say(talk.log_format, &(visible(&text) + "\n"), &json);
+}
+
+fn of_one(name: &str, summary: &Summary, failure: Option<&CliError>) -> String {
+    let mut said = vec![match failure {
+        None => format!("{name}: {}", Exit::Done.word()),
+        Some(failure) => format!("{name}: {} ({})", failure.exit.word(), failure.exit.code()),
+    }];
+    if let Some(ledger) = &summary.ledger {
+        let new = summary.events.saturating_sub(summary.duplicates);
+        said.push(counted(new, "new event", "new events"));
+        said.extend(parts(summary));
+        said.extend((ledger.watermark).map(|watermark| format!("complete up to {} UTC", minute(watermark))));
+    }
+    said.extend(failure.and_then(|failure| failure.message.clone()));
+    said.join("; ")
+}
+
 /// The periods of a backfill that are lost, whichever run found that out.
 fn lost(summary: &Summary) -> &[GapSummary] {
     summary.ledger.as_ref().map_or(&[][..], |ledger| ledger.lost.as_slice())
@@ -131,7 +175,11 @@ fn parts(summary: &Summary) -> Vec<String> {
 }
 
 fn line(summary: &Summary, kept: Option<ClosingContext>, parts: &[String]) -> String {
-    let stream = Stream::new(&summary.connection, &summary.plugin.name, &summary.parameters);
+    let (connection, report) = (&summary.connection, &summary.plugin.name);
+    let stream = match &summary.stream {
+        Some(name) => Stream::named(name, connection, report, &summary.parameters),
+        None => Stream::new(connection, report, &summary.parameters),
+    };
     let mut said = vec![done(summary, kept)];
     said.extend_from_slice(parts);
     if !nothing_was_asked(summary, kept) {
@@ -344,6 +392,37 @@ mod tests {
         assert_eq!(
             said(&summary, None),
             "invalid-login @ prod (api=v1): 1 event from 2026-11-20 00:00 to 2026-11-22 00:00 UTC; 28 ms"
+        );
+    }
+
+    #[test]
+    fn of_several_runs_each_is_told_in_a_line_with_its_stream_its_exit_and_what_is_wrong() {
+        let mut summary = summary(1);
+        (summary.events, summary.duplicates) = (48, 39);
+        assert_eq!(
+            of_one("logins", &summary, None),
+            "logins: done; 9 new events; complete up to 2026-11-21 08:45 UTC"
+        );
+        let failure = CliError::new(Exit::DeliveryFailed, "sink siem: the receiver is down");
+        assert_eq!(
+            of_one("logins", &summary, Some(&failure)),
+            "logins: delivery-failed (7); 9 new events; complete up to 2026-11-21 08:45 UTC; sink siem: the receiver is down"
+        );
+        summary.ledger = None;
+        let failure = CliError::new(Exit::Busy, "it is busy");
+        assert_eq!(
+            of_one("logins", &summary, Some(&failure)),
+            "logins: busy (9); it is busy"
+        );
+    }
+
+    #[test]
+    fn a_run_of_a_stream_that_has_a_name_is_told_by_it() {
+        let mut summary = summary(0);
+        summary.stream = Some("logins".into());
+        assert_eq!(
+            said(&summary, Some(RunMode::Incremental)),
+            "logins (invalid-login @ prod): nothing due; complete up to 08:45 UTC (lag 15 min)"
         );
     }
 

@@ -17,6 +17,7 @@ pub fn as_json(listed: &ListedRun) -> Value {
     let end = facts.end.as_ref();
     json!({
         "run_id": run.run_id,
+        "stream": run.stream.name,
         "report": run.stream.report,
         "connection": run.stream.connection,
         "parameters": run.stream.parameters,
@@ -168,6 +169,7 @@ mod tests {
             },
             window: (end.is_some()).then(|| Interval::new(at("2026-11-21T11:45:00Z"), at("2026-11-21T11:59:00Z"))),
             end,
+            stream: None,
         };
         ListedRun {
             run: PastRun {
@@ -219,7 +221,7 @@ mod tests {
         assert_eq!(keys(&running), keys(&ended));
         assert_eq!((&running["state"], &running["exit"]), (&"running".into(), &Value::Null));
         assert_eq!(as_json(&runs()[3])["state"], "did-not-end");
-        insta::assert_snapshot!(serde_json::to_string(&ended).unwrap(), @r#"{"code":"done","connection":"prod","dead_lettered":2,"duplicates":39,"ended":"2026-11-21T12:00:07.5Z","events":48,"exit":0,"late":2,"message":null,"mode":"incremental","parameters":[["userlogin","jdoe"]],"pid":4711,"plugin":{"name":"user-login","sha256":"5f2c","version":"0.1.0"},"rejected":1,"report":"user-login","run_id":"20261121T120003-5f2c9a1be07d4c33","sinks":[{"dead_lettered":2,"delivered":7,"name":"siem","undelivered":0},{"dead_lettered":0,"delivered":9,"name":"archive","undelivered":0}],"started":"2026-11-21T12:00:03Z","state":"ended","window":{"from":"2026-11-21T11:45:00Z","to":"2026-11-21T11:59:00Z"},"windows":1}"#);
+        insta::assert_snapshot!(serde_json::to_string(&ended).unwrap(), @r#"{"code":"done","connection":"prod","dead_lettered":2,"duplicates":39,"ended":"2026-11-21T12:00:07.5Z","events":48,"exit":0,"late":2,"message":null,"mode":"incremental","parameters":[["userlogin","jdoe"]],"pid":4711,"plugin":{"name":"user-login","sha256":"5f2c","version":"0.1.0"},"rejected":1,"report":"user-login","run_id":"20261121T120003-5f2c9a1be07d4c33","sinks":[{"dead_lettered":2,"delivered":7,"name":"siem","undelivered":0},{"dead_lettered":0,"delivered":9,"name":"archive","undelivered":0}],"started":"2026-11-21T12:00:03Z","state":"ended","stream":null,"window":{"from":"2026-11-21T11:45:00Z","to":"2026-11-21T11:59:00Z"},"windows":1}"#);
         insta::assert_snapshot!(serde_json::to_string(&as_short_json(&runs()[2])).unwrap(), @r#"{"code":"access-refused","ended":"2026-11-21T12:00:07.5Z","exit":3,"run_id":"20261121T120003-5f2c9a1be07d4c33","started":"2026-11-21T12:00:03Z","state":"ended"}"#);
     }
 }

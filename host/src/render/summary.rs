@@ -2,11 +2,16 @@
 //! [`RunAccount`] is opened before anything else and closed with the result; what is known of the run by then stands in it. Where
 //! a signal ends the process at once, it is written on the way out.
 
+mod lines;
+
+pub use lines::SummaryLines;
+
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -34,6 +39,8 @@ pub struct RunAccount {
     target: Arc<Mutex<Option<SummaryTarget>>>,
     /// Taken by whoever writes the end. It holds the ledger open.
     history: Arc<Mutex<Option<HistoryEntry>>>,
+    /// Set where nothing that comes later changes how it ended.
+    is_ended: Arc<AtomicBool>,
 }
 
 impl RunAccount {
@@ -87,6 +94,7 @@ impl RunAccount {
             summary: Arc::new(Mutex::new(summary)),
             target: Arc::new(Mutex::new(target)),
             history: Arc::default(),
+            is_ended: Arc::default(),
         }
     }
 
@@ -128,6 +136,12 @@ impl RunAccount {
     /// Ends a run: its summary, then its history, which so knows the exit also where the summary cannot be written. With `-`
     /// the summary is the last line, behind whatever the history has to say.
     pub async fn end(&self, result: Result<(), CliError>) -> Result<(), CliError> {
+        let result = self.write_end(result).await;
+        self.is_ended.store(true, Ordering::SeqCst);
+        result
+    }
+
+    async fn write_end(&self, result: Result<(), CliError>) -> Result<(), CliError> {
         self.note(&result);
         if self.is_last_line() {
             let entry = self.end_history(&result).await;
@@ -187,8 +201,11 @@ impl RunAccount {
         }
     }
 
-    /// Ends a run whose process ends now.
+    /// Ends a run whose process ends now, unless it has ended.
     pub fn cut_short(&self, exit: Exit) {
+        if self.is_ended.load(Ordering::SeqCst) {
+            return;
+        }
         self.note(&Err(CliError::new(exit, exit.word())));
         if let (Some(target), Ok(line)) = (self.take(), self.line()) {
             let _ = target.write(&line);

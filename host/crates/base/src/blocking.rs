@@ -24,7 +24,7 @@ impl From<WorkerDied> for io::Error {
 }
 
 /// Begins work on a thread for work that blocks, and answers with what comes of it. The work goes on also where nobody waits
-/// for it any more.
+/// for it any more. What it says is said by the run that asked for it.
 ///
 /// # Panics
 ///
@@ -32,7 +32,8 @@ impl From<WorkerDied> for io::Error {
 pub fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> impl Future<Output = Result<T, WorkerDied>> {
-    let task = tokio::task::spawn_blocking(work);
+    let span = tracing::Span::current();
+    let task = tokio::task::spawn_blocking(move || span.in_scope(work));
     async move { task.await.map_err(WorkerDied) }
 }
 

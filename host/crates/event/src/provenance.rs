@@ -102,6 +102,9 @@ pub struct Provenance {
     /// The tenant whose service it is, where the connection's entry says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
+    /// The name that the configuration gives the stream, where it gives one. Routes go by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
     /// The connection's host name: the service of events that name none.
     pub service: String,
     /// The product that the report's plugin names.
@@ -123,6 +126,7 @@ impl Provenance {
             report: report.into(),
             connection: connection.into(),
             tenant: None,
+            stream: None,
             service: service.into(),
             product,
             ready: Ready::default(),
@@ -137,6 +141,14 @@ impl Provenance {
             ready: Ready::default(),
             ..self
         }
+    }
+}
+
+impl Provenance {
+    /// The same of the stream of that name.
+    #[must_use]
+    pub fn of_stream(self, stream: Option<String>) -> Provenance {
+        Provenance { stream, ..self }
     }
 }
 

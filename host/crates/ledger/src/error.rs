@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rusqlite::ErrorCode;
 
 use super::{Holder, Stream};
@@ -84,6 +85,30 @@ pub enum LedgerError {
         /// The base URL that the connection has now.
         now: String,
     },
+    /// Several streams that have names are made of what was asked for.
+    #[error("{asked} is collected by several streams: {}", names.join(", "))]
+    SeveralStreams {
+        /// The report and the connection.
+        asked: String,
+        /// The names of the streams.
+        names: Vec<String>,
+    },
+    /// The stream of that name collects another report.
+    #[error("{stream} is not a stream of {report}")]
+    OtherReport {
+        /// The stream as the ledger has it.
+        stream: Box<Stream>,
+        /// The report that was asked for.
+        report: String,
+    },
+    /// Somebody said that the stream is collected no more.
+    #[error("the stream {name} was retired at {at}")]
+    Retired {
+        /// The name.
+        name: String,
+        /// When.
+        at: Timestamp,
+    },
     /// The write of several changes failed.
     #[error(transparent)]
     Shared(Arc<LedgerError>),
@@ -112,7 +137,11 @@ impl LedgerError {
             LedgerError::Origin { stream, .. } => format!("{stream} was collected from another server until now"),
             LedgerError::Shared(error) => error.own_words(),
             LedgerError::Internal(_) => "internal error".to_owned(),
-            LedgerError::Database { .. } | LedgerError::Folder { .. } | LedgerError::HalfRestored { .. } => {
+            LedgerError::Database { .. }
+            | LedgerError::Folder { .. }
+            | LedgerError::SeveralStreams { .. }
+            | LedgerError::OtherReport { .. }
+            | LedgerError::Retired { .. } | LedgerError::HalfRestored { .. } => {
                 self.to_string()
             }
         }
@@ -143,6 +172,23 @@ impl LedgerError {
             LedgerError::Claimed { .. } => {
                 "wait for it to end, or stop it: a stream is collected by one run at a time".into()
             }
+            LedgerError::SeveralStreams { names, .. } => {
+                let commands: Vec<_> = names.iter().map(|name| format!("`host run {name}`")).collect();
+                format!("say which one: {}", commands.join(", "))
+            }
+            LedgerError::OtherReport { stream, .. } => format!(
+                "give the new stream another name; or let the old one go: `host streams rename {0} OTHER` keeps its progress under another \
+                 name, `host ledger reset {0}` forgets it",
+                stream.arguments()
+            ),
+            LedgerError::Retired { name, .. } => format!(
+                "`host streams retire {name} --undo` takes it up again from where it was; `host streams rename {name} OTHER` frees the name"
+            ),
+            LedgerError::Origin { stream, .. } if stream.name.is_some() => format!(
+                "give the stream another name, or its connection the old URL, if it is another server; if the same one has moved: host \
+                 streams adopt {}",
+                stream.arguments()
+            ),
             LedgerError::Origin { stream, .. } => format!(
                 "give the connection another name, or another ledger, if it is another server; if the same one has moved: host ledger adopt {}",
                 stream.arguments()
@@ -169,6 +215,10 @@ impl From<LedgerError> for SetupError {
                 };
             }
             LedgerError::Internal(_) => ErrorKind::Internal,
+            // Another stream has to be named; nothing is wrong with the ledger.
+            LedgerError::SeveralStreams { .. } | LedgerError::OtherReport { .. } | LedgerError::Retired { .. } => {
+                return SetupError::told(ErrorKind::Usage, &error, error.hint());
+            }
             // Said before anything was sent; a run that meets it later says so by its own code.
             _ => ErrorKind::Usage,
         };

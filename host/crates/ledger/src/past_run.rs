@@ -39,6 +39,9 @@ pub struct RunFacts {
     /// The end; none of a run that is at work, or was killed.
     #[serde(default)]
     pub end: Option<RunEnd>,
+    /// The name that the stream had, where it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
 }
 
 impl RunFacts {
@@ -125,6 +128,10 @@ pub type StreamTest = fn(&Stream, &[(String, String)]) -> bool;
 /// The runs that somebody asks for; by default none.
 #[derive(Debug, Clone, Default)]
 pub struct RunSelection {
+    /// Only of the stream of this name.
+    pub name: Option<String>,
+    /// The key of the record of the stream of that name, where it has one: its runs of before it was called so are there too.
+    pub key: Option<String>,
     /// Only of this report.
     pub report: Option<String>,
     /// Only of this connection.
@@ -140,6 +147,12 @@ pub struct RunSelection {
 }
 
 impl RunSelection {
+    /// Tells whether the stream of a run, with that key, is the one that was named.
+    pub(crate) fn is_of_name(&self, stream: &Stream, key: &str) -> bool {
+        let Some(name) = &self.name else { return true };
+        stream.name.as_ref() == Some(name) || self.key.as_deref() == Some(key)
+    }
+
     /// Tells whether a stream has the parameters.
     pub(crate) fn has_parameters(&self, stream: &Stream) -> bool {
         let same = || match self.is_meant {

@@ -57,6 +57,9 @@ pub struct Record {
     /// The lost periods that no run has told of yet.
     #[serde(default)]
     pub untold: Vec<Interval>,
+    /// When somebody said that the stream is collected no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired: Option<Timestamp>,
 }
 
 impl Record {
@@ -77,6 +80,7 @@ impl Record {
             last_event: None,
             look_back: LookBack::default(),
             untold: Vec::new(),
+            retired: None,
         }
     }
 

@@ -8,7 +8,11 @@ use sha2::{Digest, Sha256};
 
 use super::IdSetRef;
 
-/// A report of a connection, with its parameters: what a watermark belongs to.
+/// Comes before what a name's id is made of. No id of connection, report and parameters begins with it: it is longer than any text.
+const OF_NAME: u64 = u64::MAX;
+
+/// A report of a connection, with its parameters: what a watermark belongs to. One that has a name keeps its place under it,
+/// whatever becomes of connection and parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stream {
     /// The connection's name.
@@ -17,6 +21,12 @@ pub struct Stream {
     pub report: String,
     /// The parameters by name, in the order of their names.
     pub parameters: Vec<(String, String)>,
+    /// The name that the configuration gives it, where it gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The hexadecimal digest that the ledger knows it by, where that is not the one of connection, report and parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
 }
 
 impl Stream {
@@ -31,7 +41,68 @@ impl Stream {
             connection: connection.to_owned(),
             report: report.to_owned(),
             parameters,
+            name: None,
+            id: None,
         }
+    }
+
+    /// The stream of a name of which nothing is known yet.
+    pub fn named(name: &str, connection: &str, report: &str, parameters: &[(String, String)]) -> Stream {
+        Stream {
+            name: Some(name.to_owned()),
+            id: Some(digest_of_name(&["name", name])),
+            ..Stream::new(connection, report, parameters)
+        }
+    }
+
+    /// The same stream under a name, at the place in the ledger that it has.
+    #[must_use]
+    pub fn with_name(self, name: &str) -> Stream {
+        Stream {
+            id: Some(self.digest()),
+            name: Some(name.to_owned()),
+            ..self
+        }
+    }
+
+    /// The same stream with another connection and other parameters, at the place in the ledger that it has.
+    #[must_use]
+    pub fn moved_to(self, connection: &str, parameters: &[(String, String)]) -> Stream {
+        let id = Some(self.digest());
+        Stream {
+            id,
+            name: self.name,
+            ..Stream::new(connection, &self.report, parameters)
+        }
+    }
+
+    /// The same stream at a place that is free: the one that it has, or with a number behind it where a stream that was renamed away
+    /// has that.
+    #[must_use]
+    pub fn at_free_place(self, is_taken: impl Fn(&str) -> bool) -> Stream {
+        let (base, mut number, mut stream) = (self.digest(), 1_u64, self);
+        while is_taken(&stream.key()) {
+            number += 1;
+            stream.id = Some(digest_of_name(&["number", &base, &number.to_string()]));
+        }
+        stream
+    }
+
+    /// The same stream at the place of that record key.
+    #[must_use]
+    pub fn at_key(self, key: &str) -> Stream {
+        match key.strip_prefix(Self::KEYS) {
+            Some(id) if self.key() != key => Stream {
+                id: Some(id.to_owned()),
+                ..self
+            },
+            _ => self,
+        }
+    }
+
+    /// The name, or where there is none the report with its connection and parameters.
+    pub fn label(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.to_string())
     }
 
     /// The key of its record.
@@ -64,8 +135,12 @@ impl Stream {
         format!("{}.", self.digest())
     }
 
-    /// The words that name it, and no other stream, on the command line: the report, `--connection` and each `--param`.
+    /// The words that name it, and no other stream, on the command line: its name, or where it has none the report, `--connection` and
+    /// each `--param`.
     pub fn arguments(&self) -> String {
+        if let Some(name) = &self.name {
+            return quoted(name);
+        }
         let mut words = vec![self.report.clone(), "--connection".into(), self.connection.clone()];
         for (name, value) in &self.parameters {
             words.extend(["--param".into(), format!("{name}={value}")]);
@@ -74,6 +149,9 @@ impl Stream {
     }
 
     fn digest(&self) -> String {
+        if let Some(id) = &self.id {
+            return id.clone();
+        }
         let mut hash = Sha256::new();
         let mut put = |text: &str| {
             hash.update((text.len() as u64).to_le_bytes());
@@ -89,8 +167,22 @@ impl Stream {
     }
 }
 
+/// The digest of a name's words.
+fn digest_of_name(words: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(OF_NAME.to_le_bytes());
+    for word in words {
+        hash.update((word.len() as u64).to_le_bytes());
+        hash.update(word);
+    }
+    hex(&hash.finalize())
+}
+
 impl fmt::Display for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.name {
+            return write!(f, "{name} ({} @ {})", self.report, self.connection);
+        }
         write!(f, "{} @ {}", self.report, self.connection)?;
         let parameters = self.parameters.iter();
         let parameters: Vec<String> = parameters
@@ -151,5 +243,50 @@ mod tests {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b == b'.')
         );
+    }
+
+    #[test]
+    fn a_stream_of_a_name_keeps_its_keys_whatever_becomes_of_connection_and_parameters() {
+        let parameters = [("userlogin".to_owned(), "jdoe".to_owned())];
+        let one = Stream::named("prod", "epm", "user-login", &parameters);
+        assert_ne!(one.key(), Stream::new("epm", "user-login", &parameters).key());
+        assert_ne!(
+            one.key(),
+            Stream::named("prod2", "epm", "user-login", &parameters).key()
+        );
+        let moved = one.clone().moved_to("epm2", &[]);
+        assert_eq!((moved.key(), moved.connection.as_str()), (one.key(), "epm2"));
+        assert_eq!(moved.clone().with_name("other").key(), one.key());
+        assert_eq!(one.arguments(), "prod");
+        assert_eq!(one.to_string(), "prod (user-login @ epm)");
+        // Such a stream of before goes on under a name at the place that it has.
+        let before = Stream::new("epm", "user-login", &parameters);
+        let named = before.clone().with_name("prod");
+        assert_eq!(
+            (named.key(), named.spool_prefix()),
+            (before.key(), before.spool_prefix())
+        );
+        assert_eq!(named.clone().moved_to("epm2", &[]).key(), before.key());
+        assert_eq!(before.clone().at_key(&named.key()), before);
+        assert_eq!(before.at_key(&one.key()).key(), one.key());
+    }
+
+    #[test]
+    fn a_place_that_is_taken_is_left_to_whoever_has_it() {
+        let one = Stream::named("prod", "epm", "user-login", &[]);
+        let second = one.clone().at_free_place(|key| key == one.key());
+        assert_ne!(second.key(), one.key());
+        assert_eq!(second.name, one.name);
+        let third = one.clone().at_free_place(|key| key == one.key() || key == second.key());
+        assert!(third.key() != second.key() && third.key() != one.key());
+        assert_eq!(one.clone().at_free_place(|_| false), one);
+    }
+
+    #[test]
+    fn a_stream_without_a_name_is_written_as_it_always_was() {
+        let stream = Stream::new("epm", "user-login", &[]);
+        let text = serde_json::to_string(&stream).unwrap();
+        assert_eq!(text, r#"{"connection":"epm","report":"user-login","parameters":[]}"#);
+        assert_eq!(serde_json::from_str::<Stream>(&text).unwrap(), stream);
     }
 }

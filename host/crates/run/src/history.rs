@@ -90,6 +90,7 @@ impl HistoryEntry {
                 },
                 window: window.map(|window| Interval::new(window.from, window.to)),
                 end,
+                stream: self.stream.name.clone(),
             },
         };
         match self.history.put(self.place, &run) {

@@ -3,6 +3,8 @@
 //! The warning reads the stream's record and names the connection to write, so it stands here and not in `fetch`, which knows neither:
 //! only the length of a silence that is suspicious stands there.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::Window;
@@ -20,6 +22,29 @@ pub(super) fn watched(record: &Record) -> Option<Window> {
     let begin = record.covered.iter().map(|covered| covered.from).min()?;
     let from = record.last_event.unwrap_or(begin).min(to);
     Some(Window { from, to })
+}
+
+/// The instant since which a stream is silent, where that is longer than its events may be apart: that of its last event, or its
+/// beginning. What is not collected yet says nothing.
+pub fn silent_since(record: &Record, every: Duration) -> Option<Timestamp> {
+    let Window { from, to } = watched(record)?;
+    // Longer than time itself is never.
+    let every = SignedDuration::try_from(every).ok()?;
+    (to.duration_since(from) > every).then_some(from)
+}
+
+/// The warning for the user where a stream is silent for longer than its events may be apart.
+pub(super) fn silent(record: &Record, every: Duration) -> Option<String> {
+    let since = silent_since(record, every)?;
+    let to = record.watermark?;
+    let what = match record.last_event {
+        Some(_) => format!("no event since {since}"),
+        None => format!("no event at all since it begins at {since}"),
+    };
+    Some(format!(
+        "{what}, and it is complete up to {to}: its events are expected more often (`expect-events-every`). See whether the source still \
+         records them; `host check` asks it"
+    ))
 }
 
 /// The reason why a domain is silent, and the source that has its events, with the line to write for it and the day to begin with.
@@ -76,6 +101,23 @@ mod tests {
         assert_eq!(watched(&record).unwrap().from, at("2025-03-01T00:00:00Z"));
         record.last_event = Some(at("2025-03-02T00:00:00Z"));
         assert_eq!(watched(&record).unwrap().from, at("2025-03-02T00:00:00Z"));
+    }
+
+    #[test]
+    fn a_stream_is_silent_once_its_events_are_further_apart_than_they_may_be() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        let mut record = Record::new(Stream::new("epm", "invalid-login", &[]));
+        assert_eq!(silent_since(&record, days(0)), None);
+        record.watermark = Some(at("2025-03-08T00:00:00Z"));
+        record.covered = vec![Interval::new(at("2025-03-01T00:00:00Z"), at("2025-03-08T00:00:00Z"))];
+        assert_eq!(silent_since(&record, days(2)), Some(at("2025-03-01T00:00:00Z")));
+        assert!(silent(&record, days(2)).is_some_and(|text| text.contains("no event at all")));
+        record.last_event = Some(at("2025-03-05T12:00:00Z"));
+        assert_eq!(silent_since(&record, days(2)), Some(at("2025-03-05T12:00:00Z")));
+        assert!(silent(&record, days(2)).is_some_and(|text| text.contains("no event since 2025-03-05T12:00:00Z")));
+        assert_eq!(silent_since(&record, days(3)), None);
+        assert_eq!(silent_since(&record, Duration::MAX), None);
     }
 
     #[test]

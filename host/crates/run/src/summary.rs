@@ -23,6 +23,9 @@ pub struct Summary {
     pub ended: Timestamp,
     /// The report plugin.
     pub plugin: PluginSummary,
+    /// The stream's name; absent where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
     /// The connection's name; absent where the run ended before it was known.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub connection: String,
@@ -206,6 +209,7 @@ impl Pipeline {
                 version: run.description.version,
                 sha256: run.plugin_sha256,
             },
+            stream: (keeping.book.stream().name.clone()).or_else(|| run.provenance.stream.clone()),
             connection: run.provenance.connection.clone(),
             parameters: run.request.parameters,
             window: Some(WindowSummary {

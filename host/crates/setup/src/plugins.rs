@@ -52,7 +52,8 @@ pub fn read(config: &Config, name: &str) -> Result<(Cow<'static, [u8]>, String),
     let known = BUILT_IN
         .iter()
         .map(|(known, _)| *known)
-        .chain(config.plugins.keys().map(String::as_str));
+        .chain(config.plugins.keys().map(String::as_str))
+        .chain(config.streams.iter().map(|stream| stream.name.as_str()));
     let hint = match nearest(name, known) {
         Some(known) => format!("did you mean `{known}`?"),
         None => "`host plugin list` shows the plugins; a path to a .wasm file works too".to_string(),

@@ -3,6 +3,10 @@
 //! A [`ReportChoice`] is what somebody asks for; [`prepare`] loads the plugin and checks everything about it that needs no
 //! server, which makes a [`PreparedReport`] of it.
 
+mod streams;
+
+pub use streams::check_stream;
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -15,7 +19,7 @@ use run::{Period, PluginSummary, Summary, Window, WindowError, WindowSummary};
 use sandbox::{ConnectionKind, Description, Fetch, Parameter, Plugin, PluginKind, Request};
 
 use crate::SetupError;
-use crate::config::{self, Config};
+use crate::config::{self, Config, StreamEntry};
 use crate::connections::{self, ParameterSource};
 use crate::plugins;
 use crate::recorded_run::RecordedRun;
@@ -23,7 +27,7 @@ use crate::recorded_run::RecordedRun;
 /// A report as somebody asks for it.
 #[derive(Debug, Clone)]
 pub struct ReportChoice {
-    /// A built-in report, a name under `[plugins]`, or a path.
+    /// A built-in report, a name under `[plugins]`, a path, or the name of a configured stream.
     pub plugin: String,
     /// The period, as it was named.
     pub period: Period,
@@ -57,9 +61,52 @@ pub struct PreparedReport {
     pub request: Request,
     /// The run's name; part of the unique name.
     pub run_id: String,
+    /// The plugin as it was asked for: a built-in report, a name under `[plugins]`, or a path.
+    pub asked: String,
+    /// The name of the configured stream that was asked for, where it was asked for by that.
+    pub named: Option<String>,
+    /// True where a recorded run is asked for again, which belongs to no stream.
+    is_recorded: bool,
 }
 
 impl PreparedReport {
+    /// The configured stream that this report belongs to where it comes by that connection: the one that was named, else the only one
+    /// that is made of the same.
+    ///
+    /// # Errors
+    ///
+    /// Where several are made of the same.
+    pub fn stream(&self, connection: &str) -> Result<Option<&StreamEntry>, SetupError> {
+        if let Some(name) = &self.named {
+            return Ok(self.config.stream(name));
+        }
+        if self.is_recorded {
+            return Ok(None);
+        }
+        let found = self
+            .config
+            .streams_of(&self.asked, connection, &self.request.parameters);
+        if found.len() > 1 {
+            let names: Vec<_> = found.iter().map(|stream| stream.name.as_str()).collect();
+            let commands: Vec<_> = names.iter().map(|name| format!("`host run {name}`")).collect();
+            let message = format!(
+                "{} @ {connection} is collected by several streams: {}",
+                self.asked,
+                names.join(", ")
+            );
+            return Err(SetupError::usage(message)
+                .hint(format!("say which one: {}", commands.join(", ")))
+                .read_from(self.config.file.path.as_deref()));
+        }
+        Ok(found.into_iter().next())
+    }
+
+    /// The connection that was named: that of the stream, where one was.
+    pub fn connection<'a>(&'a self, named: Option<&'a str>) -> Option<&'a str> {
+        let stream = self.named.as_deref().and_then(|name| self.config.stream(name));
+        stream.map(|stream| stream.connection.as_str()).or(named)
+    }
+
     /// Names the plugin in a summary, and what is asked of it.
     pub fn introduce(&self, summary: &mut Summary) {
         summary.plugin = PluginSummary {
@@ -67,6 +114,7 @@ impl PreparedReport {
             version: self.description.version.clone(),
             sha256: self.plugin.digest().to_string(),
         };
+        summary.stream.clone_from(&self.named);
         summary.parameters.clone_from(&self.request.parameters);
         summary.window = Some(WindowSummary {
             from: self.window.from,
@@ -80,7 +128,11 @@ impl PreparedReport {
         let product = Product::new(&source.vendor, &source.name);
         let service = settings.base.host_str().unwrap_or_default();
         let report = &self.description.name;
-        Provenance::new(report, &settings.name, service, product).of_tenant(settings.tenant.clone())
+        // Where several are meant the run is refused before it begins.
+        let stream = self.stream(&settings.name).ok().flatten();
+        Provenance::new(report, &settings.name, service, product)
+            .of_tenant(settings.tenant.clone())
+            .of_stream(stream.map(|stream| stream.name.clone()))
     }
 
     /// The service of the cloud that the plugin asks, where it names one. A connection by region needs it.
@@ -127,6 +179,7 @@ impl PreparedReport {
 ///
 /// Where there is no such plugin or it fails, and where it cannot be asked for that.
 pub fn prepare(config: Config, choice: &ReportChoice) -> Result<PreparedReport, SetupError> {
+    let (choice, named) = &streams::of_stream(&config, choice)?;
     let recorded = choice.recorded.as_ref();
     let clock = recorded.map(|recorded| recorded.now).or(choice.clock);
     let now = clock.unwrap_or_else(this_machine_s_clock);
@@ -172,6 +225,9 @@ pub fn prepare(config: Config, choice: &ReportChoice) -> Result<PreparedReport, 
         clock,
         request,
         run_id,
+        asked: choice.plugin.clone(),
+        named: named.clone(),
+        is_recorded: recorded.is_some(),
     })
 }
 

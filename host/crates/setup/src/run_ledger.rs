@@ -3,6 +3,8 @@
 //! A [`RunLedger`] is the file that a run keeps its progress in; a [`RunStream`] is that ledger, opened, with the stream of the
 //! run, and makes [`LedgerOptions`] once the sinks are there.
 
+mod told;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +13,7 @@ use base::{EVIDENCE, ErrorKind, database};
 use event::Provenance;
 use ledger::{Record, SqliteLedger, Stream, Tier};
 use remote::Settings;
-use run::streams::{FoundStream, find};
+use run::streams::{FoundStream, StreamQuery, find};
 use run::{HistoryEntry, LedgerOptions, RunMode, RunSink, StreamFacts, StreamLedger, depth, kept};
 use sandbox::Granularity;
 
@@ -130,14 +132,22 @@ impl RunLedger {
         connection: &str,
     ) -> Result<RunProgress, SetupError> {
         let name = &report.description.name;
+        let stream = report.stream(connection)?.map(|stream| stream.name.as_str());
         let (mut sinks, mut known) = (None, None);
         if choice.path.exists() {
             let ledger = open(choice.path.clone()).await?;
-            let found = find(&ledger, connection, name, &report.request.parameters, None).await?;
+            let query = StreamQuery {
+                name: stream,
+                connection,
+                report: name,
+                parameters: &report.request.parameters,
+                origin: None,
+            };
+            let found = find(&ledger, query).await?;
             sinks = found.record.and_then(collected_for);
             known = Some((ledger, found.stream));
         }
-        let routed = routed(&report.config, name);
+        let routed = routed(&report.config, name, stream);
         let named = match &routed {
             _ if !choice.sinks.is_empty() => choice.sinks.to_vec(),
             // What the routes say today is what the stream is collected for.
@@ -251,7 +261,15 @@ impl RunStream {
             report: name,
             ..
         } = provenance;
-        let found = find(&ledger, connection, name, &report.request.parameters, Some(&origin)).await?;
+        let stream = report.stream(connection)?;
+        let query = StreamQuery {
+            name: stream.map(|stream| stream.name.as_str()),
+            connection,
+            report: name,
+            parameters: &report.request.parameters,
+            origin: Some(&origin),
+        };
+        let found = find(&ledger, query).await?;
         Ok(RunStream { ledger, found })
     }
 
@@ -278,18 +296,24 @@ impl RunStream {
         windows_ahead: Option<u16>,
         outlets: &[RunSink],
     ) -> Result<LedgerOptions, SetupError> {
-        if self.found.record.is_none() && wanted == RunMode::Incremental {
-            self.tell_of_others();
-        }
         let config = &report.config;
+        let entry = report.stream(&settings.name)?;
+        if self.found.record.is_none() && wanted == RunMode::Incremental {
+            self.tell_of_others(entry.and_then(|entry| entry.start));
+        }
+        self.tell_of_change();
         let look_back = match report.description.granularity {
             Granularity::Instant | Granularity::Minutes(_) => tiers(config.ledger.look_back.as_deref()),
             Granularity::Day => Vec::new(),
         };
         let facts = StreamFacts {
             origin: Some(source(&report.config, settings)),
-            sinks: self.owners(names(outlets), routed(config, &report.description.name)),
+            sinks: self.owners(
+                names(outlets),
+                routed(config, &report.description.name, entry.map(|entry| entry.name.as_str())),
+            ),
             depth: depth(report.description.granularity, &look_back),
+            stream: Some(self.found.stream.clone()),
         };
         let spool = self.ledger.beside("spool");
         let connection = config.connections.get(&settings.name);
@@ -303,8 +327,12 @@ impl RunStream {
             kept: kept(
                 &report.description.name,
                 report.description.connection,
-                connection.and_then(|connection| connection.retention),
+                entry
+                    .and_then(|entry| entry.retention)
+                    .or_else(|| connection.and_then(|connection| connection.retention)),
             ),
+            start: entry.and_then(|entry| entry.start),
+            expect_events_every: entry.and_then(|entry| entry.expect_events_every),
             look_back,
             windows_ahead: windows_ahead
                 .or(config.ledger.windows_ahead)
@@ -321,27 +349,6 @@ impl RunStream {
         }
         let known = self.found.record.clone().and_then(collected_for);
         known.filter(|known| serves(&named, known)).unwrap_or(named)
-    }
-
-    /// A stream that begins beside others of the same source may be one of them under another name.
-    fn tell_of_others(&self) {
-        let stream = &self.found.stream;
-        for moved in &self.found.moved {
-            tracing::warn!(
-                target: EVIDENCE,
-                "{stream} is new and begins with today; {moved} was collected from the same URL: if the connection was \
-                 renamed, stop here and run `host ledger rename {} --to {}`",
-                moved.arguments(),
-                stream.connection
-            );
-        }
-        for sibling in &self.found.siblings {
-            tracing::warn!(
-                target: EVIDENCE,
-                "{stream} is new and begins with today, beside {sibling}; `host backfill {} --from DAY` gets what was before",
-                stream.arguments()
-            );
-        }
     }
 }
 
@@ -361,10 +368,17 @@ pub async fn collects_for(
         && path.exists()
     {
         let ledger = open(path).await?;
-        let found = find(&ledger, connection, report, parameters, None).await?;
+        let query = StreamQuery {
+            name: provenance.stream.as_deref(),
+            connection,
+            report,
+            parameters,
+            origin: None,
+        };
+        let found = find(&ledger, query).await?;
         sinks = found.record.and_then(collected_for);
     }
-    Ok(sinks.or_else(|| routed(config, report)))
+    Ok(sinks.or_else(|| routed(config, report, provenance.stream.as_deref())))
 }
 
 /// Opens a ledger, on a thread that may wait for the disk.
@@ -379,14 +393,10 @@ pub async fn open(path: PathBuf) -> Result<SqliteLedger, SetupError> {
     }
 }
 
-/// The sinks that the configuration's routes give a report's events to; none where no route does.
-fn routed(config: &Config, report: &str) -> Option<Vec<String>> {
-    let of = |reports: &Option<Vec<String>>| {
-        reports
-            .as_ref()
-            .is_none_or(|reports| reports.iter().any(|of| of == report))
-    };
-    let routes = config.routes.iter().filter(|route| of(&route.reports));
+/// The sinks that the configuration's routes give the events of a report to, collected by the stream of that name; none where no route
+/// does.
+pub fn routed(config: &Config, report: &str, stream: Option<&str>) -> Option<Vec<String>> {
+    let routes = config.routes.iter().filter(|route| route.serves(report, stream));
     let mut sinks: Vec<String> = routes.flat_map(|route| route.to.iter().cloned()).collect();
     sinks.sort_unstable();
     sinks.dedup();

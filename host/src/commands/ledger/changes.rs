@@ -17,7 +17,7 @@ pub async fn reset(args: &ResetArgs) -> Result<(), CliError> {
     let (ledger, found) = opened(&args.stream).await?;
     let found = match args.all {
         true => found,
-        false => vec![only("reset", &args.stream, found)?],
+        false => vec![only("ledger reset", &args.stream, found)?],
     };
     let mut text = String::new();
     for (document, record) in &found {
@@ -59,7 +59,7 @@ async fn forget(ledger: &SqliteLedger, document: &Document, record: &Record) -> 
 /// `host ledger rewind`.
 pub async fn rewind(args: &RewindArgs) -> Result<(), CliError> {
     let to = bound("--to", Some(&args.to), false)?.unwrap_or(Timestamp::MIN);
-    change("rewind", &args.stream, |record| {
+    change("ledger rewind", &args.stream, |record| {
         let Some(watermark) = record.watermark.filter(|watermark| to < *watermark) else {
             let complete = record
                 .watermark
@@ -100,7 +100,7 @@ fn rewound(record: &mut Record, to: Timestamp) {
 
 /// `host ledger adopt`.
 pub async fn adopt(args: &StreamArgs) -> Result<(), CliError> {
-    change("adopt", args, |record| {
+    change("ledger adopt", args, |record| {
         let known = record.origin.take();
         let before = known.map_or(String::new(), |known| {
             format!(" It was collected from {known} until now.")
@@ -116,9 +116,15 @@ pub async fn adopt(args: &StreamArgs) -> Result<(), CliError> {
 /// `host ledger rename`.
 pub async fn rename(args: &RenameArgs) -> Result<(), CliError> {
     let (ledger, found) = opened(&args.stream).await?;
-    let (document, _) = only("rename", &args.stream, found)?;
+    let (document, _) = only("ledger rename", &args.stream, found)?;
     let (document, mut record) = current(&ledger, &document.key).await?;
     let old = record.stream.clone();
+    if let Some(name) = &old.name {
+        return Err(
+            CliError::usage(format!("the stream {name} takes its connection from the configuration"))
+                .hint("change `connection` under [[streams]]: the stream continues from where it was"),
+        );
+    }
     if let Some(window) = record.windows.first() {
         return Err(
             CliError::usage(format!("a window of {old} is in flight: {}", window.state()))
@@ -155,7 +161,7 @@ pub async fn rename(args: &RenameArgs) -> Result<(), CliError> {
 }
 
 /// Holds a stream while its record is changed.
-async fn claimed(ledger: &SqliteLedger, stream: &Stream) -> Result<Claim, CliError> {
+pub async fn claimed(ledger: &SqliteLedger, stream: &Stream) -> Result<Claim, CliError> {
     stream.claim(ledger).await.map_err(|error| match error {
         claimed @ LedgerError::Claimed { .. } => {
             let message = format!("{claimed}. Nothing of it was changed.");
@@ -166,7 +172,7 @@ async fn claimed(ledger: &SqliteLedger, stream: &Stream) -> Result<Claim, CliErr
 }
 
 /// Changes the record of one stream and prints what the change says.
-async fn change(
+pub async fn change(
     command: &str,
     args: &StreamArgs,
     change: impl FnOnce(&mut Record) -> Result<String, CliError>,
@@ -183,7 +189,7 @@ async fn change(
 }
 
 /// A stream's record as it is now.
-async fn current(ledger: &SqliteLedger, key: &str) -> Result<(Document, Record), CliError> {
+pub async fn current(ledger: &SqliteLedger, key: &str) -> Result<(Document, Record), CliError> {
     let found = ledger.load(key).await?;
     let document = found.ok_or_else(|| CliError::usage("the stream was removed from the ledger just now"))?;
     let (record, within) = Record::decode_with_ids(key, &document.body)?;
@@ -196,8 +202,12 @@ async fn current(ledger: &SqliteLedger, key: &str) -> Result<(Document, Record),
     Ok((document, record))
 }
 
-/// The one stream that is meant.
-fn only(command: &str, args: &StreamArgs, mut found: Vec<(Document, Record)>) -> Result<(Document, Record), CliError> {
+/// The one stream that is meant; `command` is what was typed before it.
+pub fn only(
+    command: &str,
+    args: &StreamArgs,
+    mut found: Vec<(Document, Record)>,
+) -> Result<(Document, Record), CliError> {
     let given = args.given()?;
     if found.len() > 1
         && let mut exact = found
@@ -212,7 +222,7 @@ fn only(command: &str, args: &StreamArgs, mut found: Vec<(Document, Record)>) ->
     }
     if found.len() > 1 {
         let commands: Vec<_> = (found.iter())
-            .map(|(_, record)| format!("host ledger {command} {}", record.stream.arguments()))
+            .map(|(_, record)| format!("host {command} {}", record.stream.arguments()))
             .collect();
         return Err(CliError::usage(format!(
             "{} streams of {} match; nothing was changed",

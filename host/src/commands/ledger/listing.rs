@@ -57,7 +57,8 @@ fn listed(found: &LedgerLook, json: bool) -> Result<Vec<u8>, CliError> {
             &record.last_event.map_or("-".into(), seconds),
             &record.windows.len().to_string(),
             &record.gaps().len().to_string(),
-            &parameters.join(" "),
+            // A stream that has a name is known by that.
+            &record.stream.name.clone().unwrap_or_else(|| parameters.join(" ")),
         ]);
     }
     for (_, record) in streams {
@@ -106,6 +107,7 @@ fn entry(record: &Record, folder: &Path, last_run: Option<&ListedRun>) -> Value 
     let spooled = spool::documents(folder, Some(&record.stream));
     let bytes: u64 = spooled.iter().map(|document| document.bytes).sum();
     json!({
+        "stream": record.stream.name,
         "report": record.stream.report,
         "connection": record.stream.connection,
         "parameters": record.stream.parameters,
@@ -145,6 +147,7 @@ pub async fn show(args: &StreamArgs) -> Result<(), CliError> {
             .map(|(day, noted)| json!({ "day": day, "ids": noted.ids }))
             .collect();
         let all = json!({
+            "stream": record.stream.name,
             "report": record.stream.report,
             "connection": record.stream.connection,
             "parameters": record.stream.parameters,

@@ -8,7 +8,7 @@ use crate::error::Exit;
 use ::ledger::{Document, Ledger as _, Record, SqliteLedger, Stream};
 use ::run::streams::is_meant;
 use base::database;
-use setup::config::{Config, nearest};
+use setup::config::{Config, StreamEntry, nearest};
 use setup::run_ledger;
 
 /// A ledger and its streams.
@@ -62,8 +62,10 @@ pub async fn look(file: &LedgerFile) -> Result<LedgerLook, CliError> {
                 report,
                 connection,
                 parameters,
+                name,
+                ..
             } = record.stream.clone();
-            (report, connection, parameters)
+            (report, connection, parameters, name)
         };
         words(a).cmp(&words(b))
     });
@@ -74,6 +76,79 @@ pub async fn look(file: &LedgerFile) -> Result<LedgerLook, CliError> {
     })
 }
 
+/// The configuration, for the names of its streams. Who named the ledger can do without.
+///
+/// # Errors
+///
+/// Where it cannot be read, and the ledger is the one that it says.
+pub async fn config_of(file: &LedgerFile) -> Result<Config, CliError> {
+    let named = file.config.config.clone();
+    match base::blocking(move || Config::load(named.as_deref())).await? {
+        Err(_) if file.ledger.is_some() => Ok(Config::default()),
+        loaded => Ok(loaded?),
+    }
+}
+
+/// The place of the stream of a name among those of a ledger: the one that is called so, else the one that the next run gives the name that
+/// is configured.
+pub fn place_of(streams: &[(Document, Record)], name: &str, entry: Option<(&Config, &StreamEntry)>) -> Option<usize> {
+    let called = |(_, record): &(Document, Record)| record.stream.name.as_deref() == Some(name);
+    if let Some(place) = streams.iter().position(called) {
+        return Some(place);
+    }
+    let (config, entry) = entry?;
+    let parameters = config.parameters_of(entry);
+    let meant = streams.iter().enumerate().filter(|(_, (_, record))| {
+        let stream = &record.stream;
+        stream.name.is_none()
+            && stream.report == entry.report
+            && stream.connection == entry.connection
+            && is_meant(stream, &parameters)
+    });
+    // As a run does, that of the least advanced.
+    let first = meant.min_by_key(|(_, (_, record))| {
+        (
+            record.stream.parameters != parameters,
+            record.watermark.is_none(),
+            record.watermark,
+        )
+    });
+    first.map(|(place, _)| place)
+}
+
+/// The one stream of that name, where there is one; what was given beside the name must not contradict it.
+fn of_name(
+    all: &mut LedgerLook,
+    name: &str,
+    connection: Option<&str>,
+    parameters: &[(String, String)],
+    config: &Config,
+) -> Result<Option<(Document, Record)>, CliError> {
+    let entry = config.stream(name).map(|entry| (config, entry));
+    let Some(place) = place_of(&all.streams, name, entry) else {
+        return match config.stream(name) {
+            Some(_) => Err(CliError::usage(format!(
+                "the stream {name} has not been collected yet: it is not in {}",
+                all.file.display()
+            ))
+            .hint(format!("`host run {name}` collects it"))),
+            None => Ok(None),
+        };
+    };
+    let found = all.streams.swap_remove(place);
+    let stream = &found.1.stream;
+    let other = connection.is_some_and(|connection| connection != stream.connection);
+    if other || !(parameters.is_empty() || is_meant(stream, parameters)) {
+        let said = match other {
+            true => "--connection",
+            false => "--param",
+        };
+        return Err(CliError::usage(format!("{said} names another stream than {stream}"))
+            .hint("the name of a stream says enough: leave out --connection and --param"));
+    }
+    Ok(Some(found))
+}
+
 /// The streams that were named; at least one.
 async fn named(
     report: &str,
@@ -81,7 +156,7 @@ async fn named(
     parameters: &[(String, String)],
     file: &LedgerFile,
 ) -> Result<LedgerLook, CliError> {
-    let all = look(file).await?;
+    let mut all = look(file).await?;
     let path = all.file.display().to_string();
     let at = connection
         .map(|connection| format!(" @ {connection}"))
@@ -92,6 +167,13 @@ async fn named(
             "{report}{at} has not been collected yet: there is no ledger {path}"
         ))
         .hint("`host run` makes it"));
+    }
+    let config = config_of(file).await?;
+    if let Some(found) = of_name(&mut all, report, connection, parameters, &config)? {
+        return Ok(LedgerLook {
+            streams: vec![found],
+            ..all
+        });
     }
     // A ledger of an older version may have streams that differ only in parameters that choose no events.
     let named = |stream: &Stream| {
@@ -111,7 +193,10 @@ async fn named(
     if !streams.is_empty() {
         return Ok(LedgerLook { streams, ..all });
     }
-    let known = others.iter().map(|(_, record)| record.stream.report.as_str());
+    let known = others.iter().flat_map(|(_, record)| {
+        let name = record.stream.name.as_deref();
+        name.into_iter().chain([record.stream.report.as_str()])
+    });
     let hint = match nearest(report, known) {
         Some(known) if known != report => format!("did you mean `{known}`?"),
         _ => "`host ledger list` shows what there is".to_owned(),

@@ -1,6 +1,6 @@
 //! `host ledger`.
 
-mod changes;
+pub mod changes;
 mod listing;
 pub mod look;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use super::body::{self, PageBody};
 use super::query::Query;
@@ -108,10 +109,11 @@ impl<'a> Ahead<'a> {
         let request = page(self.next)?;
         let (remote, turns) = (Arc::clone(self.query.remote), self.query.turns.clone());
         let spool = self.query.spool.clone();
-        let asked = tokio::spawn(async move {
+        let asked = async move {
             let _turn = turns.request().await;
             Ok(body::receive(&remote, request, &spool, &turns).await?.body)
-        });
+        };
+        let asked = tokio::spawn(asked.in_current_span());
         self.waiting.push_back(Waiting {
             start: self.next,
             room,

@@ -15,7 +15,7 @@ use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
 use super::presence::Presence;
 use super::{SqliteLedger, claims, failed, is_damage};
-use crate::{LedgerError, PastRun, RunSelection, RunState, Stream};
+use crate::{LedgerError, PastRun, RunFacts, RunSelection, RunState, Stream};
 use base::database;
 use base::store::{json, parsed};
 
@@ -80,7 +80,11 @@ impl RunHistory {
     pub fn put(&self, place: Option<i64>, run: &PastRun) -> Result<i64, LedgerError> {
         let (key, exit) = (run.stream.key(), run.facts.exit());
         self.change(|transaction| {
-            let body = json(&run.facts)?;
+            let facts = RunFacts {
+                stream: run.stream.name.clone(),
+                ..run.facts.clone()
+            };
+            let body = json(&facts)?;
             let changed = transaction.execute(
                 "UPDATE run SET exit = ?3, body = ?4 WHERE number = ?1 AND run_id = ?2",
                 params![place, run.run_id, exit, body],
@@ -93,6 +97,7 @@ impl RunHistory {
                         connection,
                         report,
                         parameters,
+                        ..
                     } = &run.stream;
                     transaction.execute(
                         "INSERT INTO run (stream, report, connection, parameters, run_id, exit, body) \
@@ -131,7 +136,7 @@ impl RunHistory {
                 && let Some(row) = rows.next()?
             {
                 let Some((key, run)) = self.readable(row) else { continue };
-                if !selection.has_parameters(&run.stream) {
+                if !selection.has_parameters(&run.stream) || !selection.is_of_name(&run.stream, &key) {
                     continue;
                 }
                 let state = self.state(&run, key, &mut open);
@@ -261,13 +266,17 @@ fn drop_oldest(transaction: &Transaction<'_>, key: &str) -> rusqlite::Result<()>
 }
 
 fn past_run(row: &Row<'_>) -> rusqlite::Result<PastRun> {
+    let (key, facts): (String, RunFacts) = (row.get(0)?, parsed(row, 5)?);
+    let stream = Stream {
+        report: row.get(1)?,
+        connection: row.get(2)?,
+        parameters: parsed(row, 3)?,
+        name: facts.stream.clone(),
+        id: None,
+    };
     Ok(PastRun {
-        stream: Stream {
-            report: row.get(1)?,
-            connection: row.get(2)?,
-            parameters: parsed(row, 3)?,
-        },
+        stream: stream.at_key(&key),
         run_id: row.get(4)?,
-        facts: parsed(row, 5)?,
+        facts,
     })
 }

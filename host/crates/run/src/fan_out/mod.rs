@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use crate::observer::{RunObserver, SinkProgress};
 use crate::route::Router;
@@ -161,13 +162,9 @@ impl FanOut {
                 before,
                 queue: Some(queue),
                 marked: mark.is_some(),
-                task: Some(AbortOnDropHandle::new(tokio::spawn(work(
-                    outlet.delivery,
-                    orders,
-                    mark,
-                    used.clone(),
-                    enough.clone(),
-                )))),
+                task: Some(AbortOnDropHandle::new(tokio::spawn(
+                    work(outlet.delivery, orders, mark, used.clone(), enough.clone()).in_current_span(),
+                ))),
             }
         });
         FanOut {

@@ -125,6 +125,8 @@ impl ProcessPlace<'_> {
                 lag: Duration::from_millis(LAG_MS.unsigned_abs()),
                 look_back: LOOK_BACK.to_vec(),
                 kept: None,
+                start: None,
+                expect_events_every: None,
                 windows_ahead: process.ahead,
                 wanted,
             }),

@@ -8,6 +8,7 @@ use crate::fan_out::settled;
 use crate::silence;
 use crate::stream_ledger::DurableChange;
 use crate::windows::{Delivered, RunMode, UncommittedWindow, say_held};
+use base::EVIDENCE;
 use base::counted::counted;
 use ledger::Record;
 use sandbox::ConnectionKind;
@@ -69,6 +70,12 @@ impl Pipeline {
             && let Some(notice) = silence::notice(last_event, window)
         {
             tracing::warn!("{notice}");
+        }
+        if let Some(every) = self.keeping.expect_events_every
+            && book.outlives()
+            && let Some(notice) = silence::silent(&record, every)
+        {
+            tracing::warn!(target: EVIDENCE, "{}: {notice}", book.stream());
         }
     }
 

@@ -33,6 +33,8 @@ pub const NAMES: &[&str] = event::flat::NAMES;
 pub struct Route {
     /// Of one of these reports.
     pub reports: Option<Vec<String>>,
+    /// Of one of these streams, by the names that the configuration gives them.
+    pub streams: Option<Vec<String>>,
     /// With one of these labels.
     pub labels: Option<Vec<String>>,
     /// With this outcome.
@@ -44,11 +46,14 @@ pub struct Route {
 }
 
 impl Route {
-    /// True if events of a report can take the route at all.
-    pub fn serves(&self, report: &str) -> bool {
-        self.reports
-            .as_ref()
-            .is_none_or(|reports| reports.iter().any(|name| name == report))
+    /// Says whether events of a report, collected by the stream of that name, can take the route at all.
+    pub fn serves(&self, report: &str, stream: Option<&str>) -> bool {
+        let is_one_of = |names: &Option<Vec<String>>, name: Option<&str>| {
+            names
+                .as_ref()
+                .is_none_or(|names| names.iter().any(|known| Some(known.as_str()) == name))
+        };
+        is_one_of(&self.reports, Some(report)) && is_one_of(&self.streams, stream)
     }
 
     fn takes(&mut self, event: &Event, provenance: &Provenance) -> bool {
@@ -71,9 +76,10 @@ pub enum Router {
 }
 
 impl Router {
-    /// The router for one report: routes that its events cannot take are left out.
-    pub fn for_report(routes: Vec<Route>, report: &str) -> Self {
-        Router::Routes(routes.into_iter().filter(|route| route.serves(report)).collect())
+    /// The router for one report and stream: routes that its events cannot take are left out.
+    pub fn for_report(routes: Vec<Route>, report: &str, stream: Option<&str>) -> Self {
+        let serving = routes.into_iter().filter(|route| route.serves(report, stream));
+        Router::Routes(serving.collect())
     }
 
     /// Writes into `chosen`, for each of `sinks` sinks, whether an event goes there.
@@ -148,9 +154,17 @@ mod tests {
             }]
         };
         let event = event(Outcome::Success, &[]);
-        let mut other = Router::for_report(routes(&["user-login"]), "invalid-login");
+        let mut other = Router::for_report(routes(&["user-login"]), "invalid-login", None);
         assert_eq!(chosen(&mut other, &event), [0_usize; 0]);
-        let mut same = Router::for_report(routes(&["user-login", "invalid-login"]), "invalid-login");
+        let mut same = Router::for_report(routes(&["user-login", "invalid-login"]), "invalid-login", None);
         assert_eq!(chosen(&mut same, &event), [0]);
+        let of_stream = || Route {
+            streams: Some(vec!["prod".into()]),
+            to: vec![0],
+            ..Route::default()
+        };
+        for (stream, expected) in [(Some("prod"), true), (Some("test"), false), (None, false)] {
+            assert_eq!(of_stream().serves("invalid-login", stream), expected, "{stream:?}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 
 use super::durable::DurableChange;
 use ledger::{Ledger, LedgerError, Record, Revision};
@@ -73,12 +74,13 @@ impl GroupCommit {
             asked.taken + asked.changes.len() as u64
         };
         let changes = Arc::clone(self);
-        tokio::spawn(async move {
+        let written = async move {
             if !patience.is_zero() {
                 tokio::time::sleep(patience).await;
             }
             changes.write(number).await;
-        });
+        };
+        tokio::spawn(written.in_current_span());
         let durable = async move {
             let gone = |_| Err(LedgerError::Internal("a change of the record broke off".into()));
             answered.await.unwrap_or_else(gone)

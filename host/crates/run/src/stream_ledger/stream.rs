@@ -28,6 +28,8 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// Facts that a run knows of its stream, and the stream's record is to hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StreamFacts {
+    /// The stream as the run has it, where that is another than it was: it has a name now, another connection or other parameters.
+    pub stream: Option<Stream>,
     /// The base URL of the connection.
     pub origin: Option<String>,
     /// The names of the sinks that get the stream's events.
@@ -45,6 +47,14 @@ impl StreamFacts {
     }
 
     fn tell(&self, record: &mut Record) {
+        if let Some(stream) = &self.stream {
+            // Derived ids keep the name of the first connection.
+            if record.stream.connection != stream.connection {
+                let first = record.stream.connection.clone();
+                record.ids_of.get_or_insert(first);
+            }
+            record.stream.clone_from(stream);
+        }
         record.origin = record.origin.take().or_else(|| self.origin.clone());
         record.sinks.clone_from(&self.sinks);
         record.look_back.depth = self.depth;
@@ -91,11 +101,15 @@ impl StreamLedger {
                 (record, None, KnownIds::default())
             }
         };
+        // Somebody gave it another name since it was looked for.
+        if record.stream.name.is_some() && record.stream.name != stream.name {
+            return Err(LedgerError::Conflict { key });
+        }
         if let (Some(known), Some(now)) = (&record.origin, &facts.origin)
             && known != now
         {
             return Err(LedgerError::Origin {
-                stream: Box::new(record.stream.clone()),
+                stream: Box::new(stream),
                 known: known.clone(),
                 now: now.clone(),
             });

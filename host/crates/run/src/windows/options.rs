@@ -21,6 +21,10 @@ pub struct LedgerOptions {
     pub look_back: Vec<Tier>,
     /// How long the server is known to keep events.
     pub kept: Option<Duration>,
+    /// The beginning of a stream that has collected nothing yet, where that is not today's.
+    pub start: Option<Timestamp>,
+    /// The longest time between two events of the stream, where somebody said so.
+    pub expect_events_every: Option<Duration>,
     /// Windows that are begun and not delivered, at most; those in flight before the run come on top.
     pub windows_ahead: usize,
     /// The periods that are asked for besides the windows in flight.
@@ -35,6 +39,8 @@ impl LedgerOptions {
             lag: Duration::ZERO,
             look_back: Vec::new(),
             kept: None,
+            start: None,
+            expect_events_every: None,
             windows_ahead: 1,
             wanted: RunMode::Period,
         }
@@ -48,6 +54,7 @@ impl LedgerOptions {
             granularity: about.granularity,
             retention_days: about.retention_days,
             kept: self.kept,
+            start: self.start,
             window_days: about.window_days,
             look_back: self.look_back.clone(),
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use super::fetch_task::{FetchTask, SpooledDocument, of_fetch};
 use super::submission_gate::{FETCH_AHEAD, SubmissionGate};
@@ -135,7 +136,7 @@ impl Prefetcher {
             Arc::clone(&self.gate),
         );
         let (failed, of) = (Arc::clone(&self.failed), Arc::clone(&window));
-        let task = tokio::spawn(async move {
+        let fetched = async move {
             if let Err(error) = written.await {
                 failed.store(true, Ordering::Relaxed);
                 if let Some(sender) = senders.pop_front() {
@@ -164,7 +165,8 @@ impl Prefetcher {
                     return;
                 }
             }
-        });
+        };
+        let task = tokio::spawn(fetched.in_current_span());
         self.queue.push_back(PrefetchedWindow {
             window,
             documents,

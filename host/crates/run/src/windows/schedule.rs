@@ -38,6 +38,8 @@ pub(crate) struct ScheduleRules {
     pub(crate) retention_days: Option<u32>,
     /// How long the server is known to keep events, where that is less.
     pub(crate) kept: Option<Duration>,
+    /// The beginning of a stream that has no watermark yet, where that is not today's.
+    pub(crate) start: Option<Timestamp>,
     /// The longest window of one request, in days.
     pub(crate) window_days: Option<u32>,
     /// How far runs look back for events that are stored late, where the source is asked for instants.
@@ -87,25 +89,29 @@ impl Schedule {
 }
 
 impl ScheduleRules {
-    /// The windows that are due since the watermark, and those that are looked for again behind it. A stream without one begins with today.
+    /// The windows that are due since the watermark, and those that are looked for again behind it. A stream without one begins with its
+    /// start, or with today; before its start there is nothing to ask for.
     pub(crate) fn due(&self, record: &Record) -> Result<Schedule, WindowError> {
         let end = self.reported()?;
-        let today = start_of(day_of(self.now))?;
+        let begin = self.begin()?;
+        if record.watermark.is_none() && begin > self.now {
+            return Ok(Schedule::default());
+        }
         let due = match record.watermark {
             // The open days are asked for again and again, but not twice at the same time.
             Some(_) if self.granularity == Granularity::Day && self.was_asked(record) => Vec::new(),
             Some(_) => record.due(end),
             None => {
                 let end = match self.granularity {
-                    Granularity::Day => end_of_day(self.now.max(after(today)?))?,
+                    Granularity::Day => end_of_day(self.now.max(after(start_of(day_of(self.now))?)?))?,
                     Granularity::Instant | Granularity::Minutes(_) => end,
                 };
-                merged(vec![Interval::new(today, end)])
+                merged(vec![Interval::new(begin, end)])
             }
         };
         let oldest = self.oldest()?;
         let mut schedule = Schedule {
-            begin: record.watermark.is_none().then_some(today),
+            begin: record.watermark.is_none().then_some(begin),
             ..Schedule::default()
         };
         let mut wanted = Vec::new();
@@ -131,6 +137,16 @@ impl ScheduleRules {
             last.looks_back = looks_back;
         }
         Ok(schedule)
+    }
+
+    /// The beginning of a stream that has no watermark yet: its start, where it has one, else today's.
+    fn begin(&self) -> Result<Timestamp, WindowError> {
+        match (self.start, self.granularity) {
+            (None, _) => start_of(day_of(self.now)),
+            (Some(start), Granularity::Day) => start_of(day_of(start)),
+            (Some(start), Granularity::Instant) => Ok(start),
+            (Some(start), Granularity::Minutes(minutes)) => whole_minutes(start, minutes),
+        }
     }
 
     /// Adds what is to be looked for again behind the watermark, where anything is asked for at all.

@@ -3,6 +3,7 @@
 use super::error::ConfigError;
 use super::host_toml::Config;
 use super::route_checks::check_routes;
+use super::stream_checks::check_streams;
 use connection::{ConnectionKind, line_of};
 
 /// Checks a configuration that was read, before anything is made of it.
@@ -16,6 +17,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     check_kinds(config)?;
     check_values(config)?;
     check_evidence(config)?;
+    check_streams(config)?;
     check_routes(config)
 }
 

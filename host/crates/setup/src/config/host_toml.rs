@@ -11,9 +11,11 @@ use super::plugin::PluginEntry;
 use super::route::RouteEntry;
 use super::run::RunSection;
 use super::sink::SinkEntry;
+use super::stream::StreamEntry;
 use connection::{ConfigSource, Connection};
 use fetch::FetchLimits;
 use rejected::RejectedOptions;
+use run::streams::are_same;
 use sandbox::PluginLimits;
 use sink::dead_letters::DeadLetterOptions;
 
@@ -27,6 +29,9 @@ pub struct Config {
     /// Sinks by name.
     #[serde(default)]
     pub sinks: BTreeMap<String, SinkEntry>,
+    /// Streams: reports of connections, under names of their own.
+    #[serde(default)]
+    pub streams: Vec<StreamEntry>,
     /// The routes of events to sinks, where `--sink` does not say.
     #[serde(default)]
     pub routes: Vec<RouteEntry>,
@@ -64,6 +69,26 @@ impl Config {
     /// is not known is left out.
     pub fn place(&self, key: &[&str]) -> String {
         self.file.place(key)
+    }
+
+    /// The stream of that name.
+    pub fn stream(&self, name: &str) -> Option<&StreamEntry> {
+        self.streams.iter().find(|stream| stream.name == name)
+    }
+
+    /// The parameters of a stream by name, in the order of their names, with what its connection stands in for.
+    pub fn parameters_of(&self, stream: &StreamEntry) -> Vec<(String, String)> {
+        stream.with_connection(self.connections.get(&stream.connection))
+    }
+
+    /// The streams that are made of a report of a connection with parameters that choose the same events.
+    pub fn streams_of(&self, report: &str, connection: &str, parameters: &[(String, String)]) -> Vec<&StreamEntry> {
+        let is_meant = |stream: &&StreamEntry| {
+            stream.report == report
+                && stream.connection == connection
+                && are_same(report, &self.parameters_of(stream), parameters)
+        };
+        self.streams.iter().filter(is_meant).collect()
     }
 }
 

@@ -24,6 +24,8 @@ mod route_checks;
 mod run;
 mod schema;
 mod sink;
+mod stream;
+mod stream_checks;
 mod wrong_key;
 
 pub use base::duration::parse_duration;
@@ -37,3 +39,5 @@ pub use route::RouteEntry;
 pub use run::RunSection;
 pub use schema::schema;
 pub use sink::{PluginTransport, SinkEntry, SinkKind};
+pub use stream::{ParameterValue, StreamEntry};
+pub use stream_checks::{is_report_name, is_stream_name};

@@ -38,6 +38,13 @@ impl Config {
     }
 
     fn of_route(&self, number: usize, route: &RouteEntry) -> Vec<String> {
+        let is_of_none = route.streams.is_some() && self.reports(route).is_empty();
+        if is_of_none {
+            let place = self.place(&["routes", &number.to_string(), "streams"]);
+            return vec![format!(
+                "{place}: no stream that it names is of a report that it takes, so no event takes this route"
+            )];
+        }
         let reach = self.reach(route);
         let index = number.to_string();
         let at = |key: &str| self.place(&["routes", &index, key]);
@@ -177,8 +184,15 @@ impl Config {
 
     /// The reports whose events come to a route: those that it names, or all that there are.
     fn reports<'a>(&'a self, route: &'a RouteEntry) -> Vec<&'a str> {
+        let of_streams = (route.streams.iter().flatten()).filter_map(|name| self.stream(name));
+        let of_streams: Vec<&str> = of_streams.map(|stream| stream.report.as_str()).collect();
         match &route.reports {
+            // An event has to be of both.
+            Some(reports) if route.streams.is_some() => (reports.iter().map(String::as_str))
+                .filter(|report| of_streams.contains(report))
+                .collect(),
             Some(reports) => reports.iter().map(String::as_str).collect(),
+            None if route.streams.is_some() => of_streams,
             None => (BUILT_IN.iter().map(|(name, _)| *name))
                 .filter(|name| repertoire::of(name).is_some())
                 .chain(self.plugins.keys().map(String::as_str))
@@ -228,6 +242,7 @@ fn takes_all_of(by: &RouteEntry, route: &RouteEntry) -> bool {
     };
     let text = |route: &RouteEntry| route.when.as_ref().map(|when| when.get_ref().trim().to_owned());
     within(&by.reports, &route.reports)
+        && within(&by.streams, &route.streams)
         && within(&by.labels, &route.labels)
         && (by.outcome.is_none() || by.outcome == route.outcome)
         && (by.when.is_none() || text(by) == text(route))

@@ -14,6 +14,9 @@ pub struct RouteEntry {
     /// Only events of these reports.
     #[schemars(extend("x-default" = "all"))]
     pub reports: Option<Vec<String>>,
+    /// Only events of these streams, by their names under `[[streams]]`.
+    #[schemars(extend("x-default" = "all"))]
+    pub streams: Option<Vec<String>>,
     /// Only events with one of these labels.
     #[schemars(extend("x-default" = "all"))]
     pub labels: Option<Vec<String>>,
@@ -32,6 +35,7 @@ impl RouteEntry {
     pub fn compile(&self) -> Result<Route, ConditionError> {
         Ok(Route {
             reports: self.reports.clone(),
+            streams: self.streams.clone(),
             labels: self.labels.clone(),
             outcome: self.outcome,
             when: match &self.when {
@@ -40,6 +44,16 @@ impl RouteEntry {
             },
             to: Vec::new(),
         })
+    }
+
+    /// Says whether events of a report, collected by the stream of that name, can take the route at all.
+    pub fn serves(&self, report: &str, stream: Option<&str>) -> bool {
+        let route = Route {
+            reports: self.reports.clone(),
+            streams: self.streams.clone(),
+            ..Route::default()
+        };
+        route.serves(report, stream)
     }
 
     /// Line and column in the file of a place in the condition.

@@ -32,6 +32,12 @@ pub(super) fn check_routes(config: &Config) -> Result<(), ConfigError> {
             let near = nearest(name, reports()).map(str::to_owned);
             return Err(wrong("reports", format!("there is no report {name:?}"), near));
         }
+        let streams = || config.streams.iter().map(|stream| stream.name.as_str());
+        let strange = (route.streams.iter().flatten()).find(|name| !streams().any(|stream| stream == name.as_str()));
+        if let Some(name) = strange {
+            let near = nearest(name, streams()).map(str::to_owned);
+            return Err(wrong("streams", format!("there is no stream {name:?}"), near));
+        }
         if let Err(error) = route.compile() {
             let near = error
                 .unknown
@@ -97,6 +103,12 @@ mod tests {
                 Some("archive"),
             ),
             ("to = []", Some(4), "leads nowhere", None),
+            (
+                "streams = [\"prod\"]\nto = [\"archive\"]",
+                Some(4),
+                "there is no stream \"prod\"",
+                None,
+            ),
             (
                 "reports = [\"user-logn\"]\nto = [\"archive\"]",
                 Some(4),

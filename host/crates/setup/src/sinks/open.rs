@@ -201,14 +201,14 @@ impl SinkSetup<'_> {
 
     /// Opens the sinks of the routes that this report's events can take.
     fn routes(&mut self, routes: &[RouteEntry]) -> Result<Router, SetupError> {
-        let report = &self.provenance.report;
+        let (report, stream) = (&self.provenance.report, self.provenance.stream.as_deref());
         let mut ways = Vec::new();
         for (number, set) in routes.iter().enumerate() {
             let mut route = set
                 .compile()
                 .map_err(|error| SetupError::usage(format!("routes[{number}].when: {error}")))
                 .map_err(|failure| failure.read_from(self.config.file.path.as_deref()))?;
-            if !route.serves(report) {
+            if !route.serves(report, stream) {
                 continue;
             }
             for name in &set.to {
@@ -221,7 +221,8 @@ impl SinkSetup<'_> {
             ways.push(route);
         }
         if ways.is_empty() {
-            return Err(SetupError::usage(format!("no route matches the events of {report}"))
+            let of = stream.unwrap_or(report);
+            return Err(SetupError::usage(format!("no route matches the events of {of}"))
                 .hint("add one under [[routes]], or say where they go with --sink")
                 .read_from(self.config.file.path.as_deref()));
         }

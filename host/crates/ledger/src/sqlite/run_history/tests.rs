@@ -28,6 +28,7 @@ fn begun(connection: &str, run_id: &str) -> PastRun {
             },
             window: None,
             end: None,
+            stream: None,
         },
     }
 }
@@ -282,4 +283,32 @@ fn the_parameters_that_are_asked_for_may_mean_streams_that_have_others() {
     assert_eq!(asked(None), 0);
     assert_eq!(asked(Some(|stream, _| stream.connection == "epm")), 1);
     assert_eq!(asked(Some(|stream, _| stream.connection == "other")), 0);
+}
+
+#[test]
+fn the_runs_of_a_name_are_those_of_its_stream_whatever_that_was_called() {
+    let (_folder, _ledger, history) = opened();
+    let before = stream("epm");
+    let named = before.clone().with_name("prod");
+    history.put(None, &ended("epm", "a", 0)).unwrap();
+    history.put(None, &ended("other", "b", 0)).unwrap();
+    let run = PastRun {
+        stream: named.clone().moved_to("epm2", &[]),
+        ..ended("epm2", "c", 0)
+    };
+    history.put(None, &run).unwrap();
+    let selected = |name: &str, key: Option<String>| {
+        let selection = RunSelection {
+            name: Some(name.to_owned()),
+            key,
+            ..all()
+        };
+        let listed = history.list(&selection).unwrap();
+        ids(&listed).join("")
+    };
+    assert_eq!(selected("prod", Some(named.key())), "ca");
+    assert_eq!(selected("prod", None), "c");
+    assert_eq!(selected("test", None), "");
+    let latest = history.latest(&named).unwrap().unwrap().run;
+    assert_eq!((latest.stream.key(), latest.stream.name), (before.key(), named.name));
 }

@@ -18,6 +18,7 @@ fn rules(now: Timestamp, granularity: Granularity) -> ScheduleRules {
         granularity,
         retention_days: Some(90),
         kept: None,
+        start: None,
         window_days: Some(30),
         look_back: Vec::new(),
     }
@@ -50,6 +51,37 @@ fn commit_all(record: &mut Record, rules: &ScheduleRules) {
     for planned in schedule.windows {
         commit(record, rules.now, planned);
     }
+}
+
+#[test]
+fn the_first_run_begins_with_the_start_of_its_stream() {
+    let now = at("2025-03-31T15:30:00Z");
+    let from = |start: &str, granularity| ScheduleRules {
+        start: Some(at(start)),
+        ..rules(now, granularity)
+    };
+    for granularity in [Granularity::Day, Granularity::Instant, Granularity::Minutes(1)] {
+        let schedule = from("2025-03-10T00:00:00Z", granularity).due(&record()).unwrap();
+        assert_eq!(schedule.begin, Some(at("2025-03-10T00:00:00Z")), "{granularity:?}");
+        assert_eq!(schedule.windows[0].window.from, at("2025-03-10T00:00:00Z"));
+        assert_eq!(schedule.lost, []);
+        // What the server no longer has of it is said to be lost.
+        let schedule = from("2024-12-01T00:00:00Z", granularity).due(&record()).unwrap();
+        let oldest = schedule.windows[0].window.from;
+        assert_eq!(schedule.lost, [Interval::new(at("2024-12-01T00:00:00Z"), oldest)]);
+        assert_eq!(schedule.begin, Some(at("2024-12-01T00:00:00Z")));
+        // Where it has not come yet there is nothing to ask for, and nothing is begun.
+        let schedule = from("2025-04-02T00:00:00Z", granularity).due(&record()).unwrap();
+        assert_eq!(schedule, Schedule::default());
+    }
+    // Of a stream that has collected something it says nothing.
+    let mut begun = record();
+    begun.watermark = Some(at("2025-03-30T00:00:00Z"));
+    let schedule = from("2025-03-10T00:00:00Z", Granularity::Instant).due(&begun).unwrap();
+    assert_eq!(
+        (schedule.begin, schedule.windows[0].window.from),
+        (None, at("2025-03-30T00:00:00Z"))
+    );
 }
 
 #[test]

@@ -1,0 +1,222 @@
+//! `host run --all`: every configured stream in one process, side by side.
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tracing::Instrument as _;
+
+use super::run::{Surroundings, carry_out};
+use crate::args::{OutputOptions, ReportArgs, RunArgs, RunCommandArgs, When};
+use crate::error::{CliError, Exit};
+use crate::log::RunMessages;
+use crate::render::closing;
+use crate::render::summary::{RunAccount, SummaryLines};
+use crate::stop::Shutdown;
+use ::run::RunMode;
+use setup::config::{Config, SinkKind};
+use setup::run_ledger::routed;
+
+/// Streams that are run at once, unless said otherwise.
+const JOBS: u16 = 4;
+/// The name of the sink that writes to the standard output.
+const STDOUT: &str = "stdout";
+
+/// The exits, the worst first: what a person has to see to before what a later run may do better, and last what another run is about to do.
+/// `docs/scripting.md` says the same.
+const ORDER: [Exit; 12] = [
+    Exit::Terminated,
+    Exit::Interrupted,
+    Exit::Internal,
+    Exit::Usage,
+    Exit::Refused,
+    Exit::PluginFailed,
+    Exit::RemoteFailed,
+    Exit::DeliveryFailed,
+    Exit::Unavailable,
+    Exit::Partial,
+    Exit::Busy,
+    Exit::Done,
+];
+
+/// Runs all streams, and exits as the worst of them.
+pub async fn run(args: &RunCommandArgs, talk: &OutputOptions) -> Result<(), CliError> {
+    let named = args.run.report.config.config.clone();
+    let config = base::blocking(move || Config::load(named.as_deref())).await??;
+    if config.streams.is_empty() {
+        let failure = CliError::usage("no streams are configured")
+            .hint("give each a name, a report and a connection under [[streams]] in host.toml");
+        return Err(failure.read_from(&config));
+    }
+    check_stdout(&config)?;
+    let lines = SummaryLines::open(args.run.summary.as_deref())?;
+    let stop = Shutdown::listen(talk)?;
+    let last = lines.clone();
+    stop.at_last(move |_| {
+        // The process ends; there is nobody to tell.
+        let _ = last.write();
+    });
+    if let Some(deadline) = args.run.deadline.or(config.run.deadline) {
+        stop.end_after(deadline);
+    }
+    stop.set_resume_hint("progress is saved; run the same command again to continue");
+    let jobs = usize::from(args.jobs.unwrap_or(JOBS));
+    let mut exits = vec![Exit::Done];
+    let mut waiting = config.streams.iter().map(|stream| stream.name.as_str());
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        while under_way.len() < jobs
+            && !stop.token.is_cancelled()
+            && let Some(name) = waiting.next()
+        {
+            under_way.push(one(name, args, talk, &stop, &lines));
+        }
+        let Some(exit) = under_way.next().await else { break };
+        exits.push(exit);
+    }
+    let left: Vec<_> = waiting.collect();
+    if let Some(exit) = stop.asked().filter(|_| !left.is_empty()) {
+        exits.push(exit);
+        let failure = stop.failure();
+        let message = failure.message.unwrap_or_else(|| exit.word().to_owned());
+        let failure = CliError::new(exit, format!("{message}; not begun: {}", left.join(", ")));
+        failure.print(talk.log_format);
+    }
+    let written = lines.write();
+    match worst(&exits) {
+        Exit::Done => written,
+        exit => {
+            if let Err(failure) = written {
+                failure.print(talk.log_format);
+            }
+            Err(CliError::silent(exit))
+        }
+    }
+}
+
+/// Runs one stream as by its name, says how it ended, and with which exit.
+async fn one(name: &str, args: &RunCommandArgs, talk: &OutputOptions, stop: &Shutdown, lines: &SummaryLines) -> Exit {
+    let messages = RunMessages::of(name);
+    let args = RunArgs {
+        report: ReportArgs {
+            plugin: name.to_owned(),
+            ..args.run.report.clone()
+        },
+        summary: None,
+        ..args.run.clone()
+    };
+    // What goes on in one of them would be lost among the others; warnings say whose they are.
+    let quiet = OutputOptions {
+        quiet: true,
+        progress: When::Never,
+        ..talk.clone()
+    };
+    let carried_out = async {
+        let surroundings = Surroundings {
+            talk: &quiet,
+            stop,
+            is_alone: false,
+        };
+        let account = match RunAccount::open(&args) {
+            Ok(account) => account,
+            Err(failure) => return failure.exit,
+        };
+        account.know(|summary| summary.stream = Some(name.to_owned()));
+        lines.add(&account);
+        let result = carry_out(&args, RunMode::Incremental, surroundings, &account).await;
+        let result = account.end(result).await;
+        let summary = account.know(|summary| summary.clone());
+        closing::tell_of_one(name, &summary, &result, talk);
+        lines.ended(&account);
+        result.err().map_or(Exit::Done, |failure| failure.exit)
+    };
+    carried_out.instrument(messages.span()).await
+}
+
+/// The worst of some exits.
+fn worst(exits: &[Exit]) -> Exit {
+    let found = ORDER.into_iter().find(|exit| exits.contains(exit));
+    found.unwrap_or(Exit::Done)
+}
+
+/// Refuses streams whose events go to the standard output where there are others: nobody could tell whose they are.
+fn check_stdout(config: &Config) -> Result<(), CliError> {
+    if config.streams.len() < 2 {
+        return Ok(());
+    }
+    let is_stdout = |name: &String| {
+        name == STDOUT || (config.sinks.get(name)).is_some_and(|sink| matches!(sink.kind, SinkKind::Stdout(_)))
+    };
+    let guilty = config.streams.iter().find(|stream| {
+        let sinks = routed(config, &stream.report, Some(&stream.name));
+        config.routes.is_empty() || sinks.is_some_and(|sinks| sinks.iter().any(is_stdout))
+    });
+    match guilty {
+        Some(stream) => Err(CliError::usage(format!(
+            "the events of the stream {} go to the standard output, and so do not mix with those of others",
+            stream.name
+        ))
+        .hint(format!(
+            "give them another sink under [[routes]], or run it by itself: `host run {}`",
+            stream.name
+        ))
+        .read_from(config)),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_exit_is_the_one_that_a_person_has_to_see_to_first() {
+        let all = |exits: &[Exit]| worst(exits).code();
+        assert_eq!(all(&[Exit::Done, Exit::Busy]), 9);
+        assert_eq!(all(&[Exit::Busy, Exit::Partial, Exit::Done]), 8);
+        assert_eq!(all(&[Exit::Partial, Exit::Unavailable]), 4);
+        assert_eq!(all(&[Exit::Unavailable, Exit::DeliveryFailed]), 7);
+        assert_eq!(all(&[Exit::DeliveryFailed, Exit::RemoteFailed]), 5);
+        assert_eq!(all(&[Exit::RemoteFailed, Exit::PluginFailed]), 6);
+        assert_eq!(all(&[Exit::PluginFailed, Exit::Refused]), 3);
+        assert_eq!(all(&[Exit::Refused, Exit::Usage]), 2);
+        assert_eq!(all(&[Exit::Usage, Exit::Internal]), 1);
+        assert_eq!(all(&[Exit::Internal, Exit::Interrupted]), 130);
+        assert_eq!(all(&[Exit::Interrupted, Exit::Terminated]), 143);
+        assert_eq!(all(&[]), 0);
+    }
+
+    #[test]
+    fn the_page_for_scripts_says_the_same_order() {
+        let page = include_str!("../../../docs/scripting.md");
+        let codes: Vec<_> = ORDER.iter().skip(2).map(|exit| exit.code().to_string()).collect();
+        let order = codes.join(", ");
+        assert!(page.contains(&order), "docs/scripting.md lacks {order}");
+    }
+
+    #[test]
+    fn streams_that_write_to_the_standard_output_are_refused_where_there_are_others() {
+        let stream =
+            |name: &str| format!("[[streams]]\nname = \"{name}\"\nreport = \"user-login\"\nconnection = \"a\"\n");
+        let config = |more: &str, streams: &[&str]| {
+            let streams: String = streams.iter().map(|name| stream(name)).collect();
+            let begin = "[connections.a]\nkind = \"epm\"\nurl = \"https://a.example\"\n[sinks.out]\nkind = \"stdout\"\n\
+                         [sinks.file]\nkind = \"file\"\npath = \"x\"\n";
+            Config::parse(&format!("{begin}{streams}{more}")).unwrap()
+        };
+        let to = |sink: &str| format!("[[routes]]\nto = [\"{sink}\"]\n");
+        for (more, streams, is_refused) in [
+            (String::new(), &["x", "y"][..], true),
+            (String::new(), &["x"][..], false),
+            (to("stdout"), &["x", "y"][..], true),
+            (to("out"), &["x", "y"][..], true),
+            (to("file"), &["x", "y"][..], false),
+            (
+                format!("{}[[routes]]\nstreams = [\"y\"]\nto = [\"out\"]\n", to("file")),
+                &["x", "y"][..],
+                true,
+            ),
+        ] {
+            let found = check_stdout(&config(&more, streams));
+            assert_eq!(found.is_err(), is_refused, "{more}");
+        }
+    }
+}
