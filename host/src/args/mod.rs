@@ -8,6 +8,7 @@ mod configuration;
 mod ledger;
 mod output;
 mod plugin;
+mod redeliver;
 mod rendering;
 mod run;
 mod runs;
@@ -23,6 +24,7 @@ pub use output::{Color, LogFormat, OutputOptions, When};
 pub use plugin::PluginCommand;
 #[cfg(feature = "workshop")]
 pub use plugin::{BuildArgs, CheckPluginArgs, Lang, NewArgs, TestArgs};
+pub use redeliver::{IdsFrom, RedeliverArgs};
 pub use run::{BackfillArgs, PlanArgs, PlanFormat, ReportArgs, RunArgs};
 pub use runs::RunsArgs;
 pub use set_aside::{DeadLetterArgs, DeadLetterCommand, RejectedCommand, RejectedRowArgs};
@@ -59,6 +61,9 @@ pub enum Command {
     /// Collect what is missing of a period; continues where it stopped.
     #[command(after_help = run::BACKFILL)]
     Backfill(Box<BackfillArgs>),
+    /// Deliver what sinks wrote to files and objects to another sink, under the same ids.
+    #[command(after_help = redeliver::REDELIVER)]
+    Redeliver(Box<RedeliverArgs>),
     /// Print what a run would fetch; send nothing.
     Plan(Box<PlanArgs>),
     /// Start the simulator, run every built-in report against it, show the events, stop.

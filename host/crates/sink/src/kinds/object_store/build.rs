@@ -38,20 +38,7 @@ impl SinkConfig for ObjectStoreConfig {
 
     fn build(&self, context: &BuildContext<'_>) -> Result<Box<dyn Sink>, SetupError> {
         let sink = &context.sink;
-        let (mut place, prefix) = self.place(sink)?;
-        if let UploadTarget::Bucket(bucket) = &mut place {
-            bucket.credentials = match (&self.access_key_id, &self.secret_access_key) {
-                (Some(id), Some(source)) => Credentials::Key {
-                    id: id.clone(),
-                    secret: sink.secret(source, "secret access key")?,
-                    token: match &self.session_token {
-                        Some(source) => Some(sink.secret(source, "session token")?),
-                        None => None,
-                    },
-                },
-                _ => aws::credentials(sink, self, &profile::environment)?,
-            };
-        }
+        let (place, prefix) = self.signed_place(sink)?;
         let options = ObjectStoreOptions {
             place,
             prefix,
@@ -90,6 +77,25 @@ impl SinkConfig for ObjectStoreConfig {
 }
 
 impl ObjectStoreConfig {
+    /// Where objects go, and below what, with the credential of a bucket. Blocks where a secret has to be read.
+    pub(super) fn signed_place(&self, sink: &SinkContext<'_>) -> Result<(UploadTarget, String), SetupError> {
+        let (mut place, prefix) = self.place(sink)?;
+        if let UploadTarget::Bucket(bucket) = &mut place {
+            bucket.credentials = match (&self.access_key_id, &self.secret_access_key) {
+                (Some(id), Some(source)) => Credentials::Key {
+                    id: id.clone(),
+                    secret: sink.secret(source, "secret access key")?,
+                    token: match &self.session_token {
+                        Some(source) => Some(sink.secret(source, "session token")?),
+                        None => None,
+                    },
+                },
+                _ => aws::credentials(sink, self, &profile::environment)?,
+            };
+        }
+        Ok((place, prefix))
+    }
+
     /// Where objects go, and below what, checked without a secret. A bucket has no credential yet.
     fn place(&self, context: &SinkContext<'_>) -> Result<(UploadTarget, String), SetupError> {
         if self.format == Format::Table {

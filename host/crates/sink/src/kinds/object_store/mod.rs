@@ -8,9 +8,11 @@ mod meaning;
 mod objects;
 mod place;
 mod profile;
+mod reading;
 mod sink;
 
 pub use config::{CredentialSource, ObjectStoreConfig};
 pub use credentials::{Credentials, METADATA, instance_url};
 pub use place::{Bucket, UploadTarget};
+pub use reading::{BucketReader, FoundObject, ObjectArchive};
 pub use sink::{ObjectStoreOptions, ObjectStoreSink};
