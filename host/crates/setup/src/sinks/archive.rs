@@ -24,7 +24,9 @@ pub fn archive(config: &Config, name: &str) -> Result<Option<ObjectArchive>, Set
         return Err(of_another_kind(config, name));
     };
     let opened = keys.archive(&Program { config }.sink(name));
-    opened.map(Some).map_err(|failure| failure.read_from(config.file.path.as_deref()))
+    opened
+        .map(Some)
+        .map_err(|failure| failure.read_from(config.file.path.as_deref()))
 }
 
 /// The error about a sink whose files are named by their paths.
