@@ -29,6 +29,7 @@ mod plugin_deliveries;
 mod provenance;
 mod readme;
 mod receivers;
+mod redeliver;
 mod rejected;
 mod reports;
 mod runs;

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-#[cfg(feature = "object-store")]
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
@@ -58,7 +57,7 @@ impl ArchivedFile {
 }
 
 /// The files that a pattern names, in the order of their names; at least one.
-pub async fn find(config: &Config, pattern: &str) -> Result<Vec<ArchivedFile>, CliError> {
+pub async fn find(config: &Arc<Config>, pattern: &str) -> Result<Vec<ArchivedFile>, CliError> {
     let mut files = match of_sink(config, pattern).await? {
         Some(files) => files,
         None => {
@@ -79,17 +78,15 @@ pub async fn find(config: &Config, pattern: &str) -> Result<Vec<ArchivedFile>, C
 
 /// The objects of a configured sink, where the pattern begins with the name of one.
 #[cfg(feature = "object-store")]
-async fn of_sink(config: &Config, pattern: &str) -> Result<Option<Vec<ArchivedFile>>, CliError> {
+async fn of_sink(config: &Arc<Config>, pattern: &str) -> Result<Option<Vec<ArchivedFile>>, CliError> {
     let (name, below) = pattern.split_once(':').unwrap_or((pattern, "**"));
-    let (config, owned) = (config.clone(), name.to_owned());
+    let (config, owned) = (Arc::clone(config), name.to_owned());
     let opened = base::blocking(move || setup::sinks::archive(&config, &owned)).await??;
     let below = if below.is_empty() { "**" } else { below };
     match opened {
         None => Ok(None),
         Some(ObjectArchive::Folder(folder)) => {
             let whole = format!("{}/{below}", glob::Pattern::escape(&folder.to_string_lossy()));
-            // A pattern that ends so names folders only.
-            let whole = if whole.ends_with("**") { whole + "/*" } else { whole };
             Ok(Some(base::blocking(move || local(&whole)).await??))
         }
         Some(ObjectArchive::Bucket(bucket)) => {
@@ -116,7 +113,7 @@ async fn of_sink(config: &Config, pattern: &str) -> Result<Option<Vec<ArchivedFi
 
 /// No objects are read without the feature.
 #[cfg(not(feature = "object-store"))]
-async fn of_sink(config: &Config, pattern: &str) -> Result<Option<Vec<ArchivedFile>>, CliError> {
+async fn of_sink(config: &Arc<Config>, pattern: &str) -> Result<Option<Vec<ArchivedFile>>, CliError> {
     let name = pattern.split_once(':').map_or(pattern, |(name, _)| name);
     setup::sinks::refuse_archive(config, name)?;
     Ok(None)
@@ -126,9 +123,14 @@ async fn of_sink(config: &Config, pattern: &str) -> Result<Option<Vec<ArchivedFi
 fn local(pattern: &str) -> Result<Vec<ArchivedFile>, CliError> {
     let one = Path::new(pattern);
     if one.is_file() {
-        return Ok(vec![of_path(one.to_owned())?].into_iter().flatten().collect());
+        return Ok(of_path(one.to_owned())?.into_iter().collect());
     }
-    let found = glob::glob_with(pattern, MATCHING).map_err(|error| no_pattern(pattern, &error))?;
+    // A pattern that ends so names folders only.
+    let whole = match pattern.ends_with("**") {
+        true => format!("{pattern}/*"),
+        false => pattern.to_owned(),
+    };
+    let found = glob::glob_with(&whole, MATCHING).map_err(|error| no_pattern(pattern, &error))?;
     let mut files = Vec::new();
     for path in found {
         let path = path.map_err(|error| unreadable(&error.path().display().to_string(), error.error()))?;
