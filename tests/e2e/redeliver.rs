@@ -1,13 +1,12 @@
 //! `host redeliver`: what sinks wrote comes to a sink that is new, as it would have come then, and goes on where it was.
 
-use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
-use tests::{Receiver, Reply, Server, TestEnv, stderr};
+use tests::{Receiver, Reply, Server, TestEnv, stderr, stdout};
 
 use super::desk;
 use super::ledger::{configure, host, once, spawn, uid, wait_until};
@@ -135,21 +134,20 @@ fn events_of_every_form_are_redelivered_as_they_were_delivered() {
 #[test]
 fn a_redelivery_goes_on_where_the_sink_was_lost() {
     let (desk, server, all) = archived();
-    let taken = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&taken);
+    let mut requests = 0;
     let receiver = Receiver::with(0, move |_| {
-        let is_down = count.fetch_add(1, Ordering::SeqCst) >= 100;
-        Reply::status(if is_down { 503 } else { 200 })
+        requests += 1;
+        Reply::status(if requests > 100 { 503 } else { 200 })
     });
     configure(&desk, &server, &receiver.url(), "");
     let first = redeliver(&desk, "archive.ndjson", "siem", &[]);
     assert_exit(&first, 7, "goes on where it was");
     let before = once(&receiver).len();
-    assert!((700..all).contains(&before), "{before}");
-    assert!(!stderr(&host(&desk, &["dead-letter", "list"])).contains("siem"));
+    assert!((600..all).contains(&before), "{before}");
+    let letters = stdout(&host(&desk, &["dead-letter", "list"]));
+    assert!(letters.starts_with("No dead letters"), "{letters}");
 
     // The receiver is back, on the same port: the sink leads where it did.
-    taken.store(0, Ordering::SeqCst);
     let port = receiver.port();
     drop(receiver);
     let receiver = Receiver::with(port, |_| Reply::status(200));
@@ -328,7 +326,7 @@ fn objects_of_a_folder_are_found_by_the_sink_s_name() {
     let objects = "[sinks.objects]\nkind = \"object-store\"\nurl = \"objects\"\n";
     configure(&desk, &server, &receiver.url(), objects);
     assert_exit(&redeliver(&desk, "archive.ndjson", "objects", &[]), 0, "1 file read");
-    assert!(Path::new(&desk.path().join("objects/report=invalid-login")).is_dir());
+    assert!(desk.path().join("objects/report=invalid-login").is_dir());
     let one_day = redeliver(&desk, "objects:**/date=2026-03-02/*", "siem", &[]);
     assert_exit(&one_day, 0, "delivered to siem");
     let some = once(&receiver).len();

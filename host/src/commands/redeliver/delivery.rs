@@ -12,9 +12,6 @@ use setup::config::Config;
 use setup::sinks::{self, SinkChoice};
 use sink::{Delivery, SinkError};
 
-/// Events after which a sink that gathers is made to answer for all that it has.
-const ANSWER_AFTER: u64 = 10_000;
-
 /// Origins whose sinks are open at once.
 const OPEN: usize = 16;
 
@@ -27,15 +24,12 @@ pub struct ArchiveDelivery {
     open: Vec<OpenSink>,
     /// How far files are once everything sent is durable.
     pending: BTreeMap<String, FileProgress>,
-    /// Events sent since that was so the last time.
-    unsaved: u64,
     totals: DeliveredEvents,
 }
 
 struct OpenSink {
     provenance: Arc<Provenance>,
     delivery: Delivery,
-    sent: u64,
 }
 
 /// What became of events so far.
@@ -61,7 +55,6 @@ impl ArchiveDelivery {
             progress,
             open: Vec::new(),
             pending: BTreeMap::new(),
-            unsaved: 0,
             totals: DeliveredEvents::default(),
         }
     }
@@ -82,11 +75,9 @@ impl ArchiveDelivery {
             let place = self.place_of(provenance).await?;
             let events = batch.events.len() as u64;
             self.totals.sent += events;
-            self.unsaved += events;
             let Some(sink) = self.open.get_mut(place) else {
                 return Err(CliError::new(Exit::Internal, "the sink is gone"));
             };
-            sink.sent += events;
             let taken = sink.delivery.deliver(&batch.events).await;
             taken.map_err(|error| failed(sink.delivery.name(), error))?;
         }
@@ -94,13 +85,9 @@ impl ArchiveDelivery {
         if !self.is_durable() {
             return Ok(());
         }
-        if self.unsaved >= ANSWER_AFTER {
-            self.flush().await?;
-        }
-        if self.open.iter().all(|sink| sink.delivery.answered() >= sink.sent) {
-            self.save().await?;
-        }
-        Ok(())
+        // A sink that gathers answers now: so batches end at the same places when a later call goes on here.
+        self.flush().await?;
+        self.save().await
     }
 
     /// Makes the sink answer for everything, completes it, and keeps how far all files are.
@@ -143,7 +130,6 @@ impl ArchiveDelivery {
         while let Some((_, progress)) = self.pending.pop_first() {
             self.progress.save(progress).await?;
         }
-        self.unsaved = 0;
         Ok(())
     }
 
@@ -165,7 +151,6 @@ impl ArchiveDelivery {
             self.open.push(OpenSink {
                 provenance: Arc::clone(provenance),
                 delivery: outlet.delivery,
-                sent: 0,
             });
         }
         match self.open.len().checked_sub(1) {

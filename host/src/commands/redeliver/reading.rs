@@ -12,7 +12,7 @@ use event::{Encoding, Event, Provenance};
 use event_archive::{ArchiveReader, ArchivedRecord, DecodedEvent, Decoder};
 use setup::SetupError;
 
-/// The most events of a batch, and about the most bytes of their texts.
+/// The most events of a batch, and about the most bytes of their texts. Progress is kept after each.
 const BATCH_EVENTS: usize = 500;
 const BATCH_BYTES: usize = 4 << 20;
 
@@ -77,13 +77,15 @@ pub fn read(
     };
     let mut reader = match ArchiveReader::new(&name, file) {
         Ok(reader) => reader,
+        // Nothing of it is new.
+        Err(error) if before.is_some_and(|before| before.records > 0) => return Err(SetupError::from(error).into()),
         Err(error) => return reading.broken(error.into()),
     };
     if let Some(before) = before {
         for _ in 0..before.records {
             match reader.next() {
                 Some(Ok(record)) => reading.count(&record),
-                Some(Err(error)) => return reading.broken(error.into()),
+                Some(Err(error)) => return Err(SetupError::from(error).into()),
                 None => return Err(changed(before)),
             }
         }
