@@ -7,7 +7,7 @@ use base::{ErrorKind, SetupError};
 /// Why a file cannot be read, or not to its end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ArchiveError {
+pub enum ArchiveReadError {
     /// The system refuses to read it.
     #[error("cannot read {name}")]
     Read {
@@ -52,11 +52,11 @@ pub enum ArchiveError {
     },
 }
 
-impl ArchiveError {
+impl ArchiveReadError {
     /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            ArchiveError::Lacking { .. } => ErrorKind::Usage,
+            ArchiveReadError::Lacking { .. } => ErrorKind::Usage,
             _ => ErrorKind::Failed,
         }
     }
@@ -65,23 +65,23 @@ impl ArchiveError {
     pub fn hint(&self) -> Option<String> {
         Some(
             match self {
-                ArchiveError::Read { .. } => "make the file readable, and run the same command again: it goes on here",
-                ArchiveError::Incomplete { .. } => {
+                ArchiveReadError::Read { .. } => "make the file readable, and run the same command again: it goes on here",
+                ArchiveReadError::Incomplete { .. } => {
                     "what stood before that place is delivered; once the file is whole the same command goes on there, and \
                      --skip-unreadable leaves the rest of it out"
                 }
-                ArchiveError::Foreign { .. } | ArchiveError::TooLong { .. } => {
+                ArchiveReadError::Foreign { .. } | ArchiveReadError::TooLong { .. } => {
                     "name only files that a sink wrote with --from-archive, or leave such files out with --skip-unreadable"
                 }
-                ArchiveError::Lacking { .. } => return None,
+                ArchiveReadError::Lacking { .. } => return None,
             }
             .to_owned(),
         )
     }
 }
 
-impl From<ArchiveError> for SetupError {
-    fn from(error: ArchiveError) -> Self {
+impl From<ArchiveReadError> for SetupError {
+    fn from(error: ArchiveReadError) -> Self {
         SetupError::told(error.kind(), &error, error.hint()).code("archive")
     }
 }

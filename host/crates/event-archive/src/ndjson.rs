@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read as _};
 
-use crate::error::ArchiveError;
+use crate::error::ArchiveReadError;
 use crate::json::Json;
 use crate::record::{ArchivedRecord, RecordContent};
 
@@ -10,16 +10,16 @@ use crate::record::{ArchivedRecord, RecordContent};
 pub(crate) const LINE_BYTES: usize = 32 << 20;
 
 /// The lines of a file.
-pub(crate) struct Lines<R> {
+pub(crate) struct JsonLines<R> {
     name: String,
     from: R,
     line: u64,
     records: u64,
 }
 
-impl<R: BufRead> Lines<R> {
-    pub(crate) fn new(name: &str, from: R) -> Lines<R> {
-        Lines {
+impl<R: BufRead> JsonLines<R> {
+    pub(crate) fn new(name: &str, from: R) -> JsonLines<R> {
+        JsonLines {
             name: name.to_owned(),
             from,
             line: 0,
@@ -28,7 +28,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// The next line that is not empty; nothing at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<ArchivedRecord>, ArchiveError> {
+    pub(crate) fn next(&mut self) -> Result<Option<ArchivedRecord>, ArchiveReadError> {
         loop {
             let mut raw = Vec::new();
             let mut bounded = self.from.by_ref().take(LINE_BYTES as u64 + 1);
@@ -40,7 +40,7 @@ impl<R: BufRead> Lines<R> {
             self.line += 1;
             let ended = raw.pop_if(|last| *last == b'\n').is_some();
             if raw.len() > LINE_BYTES {
-                return Err(ArchiveError::TooLong {
+                return Err(ArchiveReadError::TooLong {
                     name: self.name.clone(),
                     line: self.line,
                     most: LINE_BYTES,
@@ -53,7 +53,7 @@ impl<R: BufRead> Lines<R> {
                 Ok(object @ Json::Object(_)) => RecordContent::Object(object),
                 // Whoever writes it may not have come to its end.
                 _ if !ended => {
-                    return Err(ArchiveError::Incomplete {
+                    return Err(ArchiveReadError::Incomplete {
                         name: self.name.clone(),
                         records: self.records,
                         problem: format!("line {} has no end", self.line),
@@ -73,14 +73,14 @@ impl<R: BufRead> Lines<R> {
 }
 
 /// The error of a file that cannot be read further.
-pub(crate) fn broken(name: &str, records: u64, error: io::Error) -> ArchiveError {
+pub(crate) fn broken(name: &str, records: u64, error: io::Error) -> ArchiveReadError {
     match error.raw_os_error() {
-        Some(_) => ArchiveError::Read {
+        Some(_) => ArchiveReadError::Read {
             name: name.to_owned(),
             source: error,
         },
         // Not the system's: what decompresses says so.
-        None => ArchiveError::Incomplete {
+        None => ArchiveReadError::Incomplete {
             name: name.to_owned(),
             records,
             problem: error.to_string(),

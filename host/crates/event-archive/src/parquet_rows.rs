@@ -8,7 +8,7 @@ use parquet::record::reader::RowIter;
 use parquet::record::{Field, Row};
 use parquet::schema::types::Type;
 
-use crate::error::ArchiveError;
+use crate::error::ArchiveReadError;
 use crate::json::Json;
 use crate::record::{ArchivedRecord, CellForm, RecordContent};
 use crate::tabular::encoding_of_columns;
@@ -24,15 +24,15 @@ pub(crate) struct ParquetRows {
 
 impl ParquetRows {
     /// Reads what stands at the file's end.
-    pub(crate) fn new<R: ChunkReader + 'static>(name: &str, from: R) -> Result<ParquetRows, ArchiveError> {
-        let reader = SerializedFileReader::new(from).map_err(|error| ArchiveError::Incomplete {
+    pub(crate) fn new<R: ChunkReader + 'static>(name: &str, from: R) -> Result<ParquetRows, ArchiveReadError> {
+        let reader = SerializedFileReader::new(from).map_err(|error| ArchiveReadError::Incomplete {
             name: name.to_owned(),
             records: 0,
             problem: format!("it has no footer that can be read: {error}"),
         })?;
         let mut columns = Vec::new();
         leaves(reader.metadata().file_metadata().schema(), "", &mut columns);
-        let encoding = encoding_of_columns(&columns).map_err(|problem| ArchiveError::Foreign {
+        let encoding = encoding_of_columns(&columns).map_err(|problem| ArchiveReadError::Foreign {
             name: name.to_owned(),
             problem,
         })?;
@@ -46,12 +46,12 @@ impl ParquetRows {
     }
 
     /// The next row; nothing at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<ArchivedRecord>, ArchiveError> {
+    pub(crate) fn next(&mut self) -> Result<Option<ArchivedRecord>, ArchiveReadError> {
         let row = match self.rows.next() {
             None => return Ok(None),
             Some(Ok(row)) => row,
             Some(Err(error)) => {
-                return Err(ArchiveError::Incomplete {
+                return Err(ArchiveReadError::Incomplete {
                     name: self.name.clone(),
                     records: self.read,
                     problem: error.to_string(),

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use sink::Compression;
 
-use crate::error::ArchiveError;
-use crate::ndjson::{LINE_BYTES, Lines, broken};
+use crate::error::ArchiveReadError;
+use crate::ndjson::{JsonLines, LINE_BYTES, broken};
 use crate::record::ArchivedRecord;
 use crate::tabular::CsvRecords;
 
@@ -18,13 +18,13 @@ const BUFFER: usize = 64 * 1024;
 /// The records of one file, in their order. Format and compression are those of its content, whatever its name says; memory is
 /// that of one record, of a row group in Parquet.
 pub struct ArchiveReader {
-    records: Records,
+    records: FormatRecords,
     done: bool,
 }
 
-enum Records {
+enum FormatRecords {
     Empty,
-    Lines(Lines<BufReader<Box<dyn Read>>>),
+    Lines(JsonLines<BufReader<Box<dyn Read>>>),
     Csv(Box<CsvRecords<Guarded>>, Guard),
     #[cfg(feature = "parquet")]
     Rows(Box<crate::parquet_rows::ParquetRows>),
@@ -36,27 +36,27 @@ impl ArchiveReader {
     /// # Errors
     ///
     /// Where the file cannot be read, or is none that a sink of this program wrote.
-    pub fn new(name: &str, mut file: File) -> Result<ArchiveReader, ArchiveError> {
+    pub fn new(name: &str, mut file: File) -> Result<ArchiveReader, ArchiveReadError> {
         let failed = |error| broken(name, 0, error);
         let mut first = Vec::new();
         file.rewind().map_err(failed)?;
         file.by_ref().take(4).read_to_end(&mut first).map_err(failed)?;
         file.rewind().map_err(failed)?;
         let records = if first.starts_with(b"PAR1") {
-            Records::of_parquet(name, file)?
+            FormatRecords::of_parquet(name, file)?
         } else {
             let compression = Compression::of_content(&first);
             let decoder = compression
                 .decoder(BufReader::with_capacity(BUFFER, file))
                 .map_err(failed)?;
-            Records::of_text(name, BufReader::with_capacity(BUFFER, decoder))?
+            FormatRecords::of_text(name, BufReader::with_capacity(BUFFER, decoder))?
         };
         Ok(ArchiveReader { records, done: false })
     }
 }
 
 impl Iterator for ArchiveReader {
-    type Item = Result<ArchivedRecord, ArchiveError>;
+    type Item = Result<ArchivedRecord, ArchiveReadError>;
 
     /// The next record. After an error there is none.
     fn next(&mut self) -> Option<Self::Item> {
@@ -64,38 +64,38 @@ impl Iterator for ArchiveReader {
             return None;
         }
         let next = match &mut self.records {
-            Records::Empty => Ok(None),
-            Records::Lines(lines) => lines.next(),
-            Records::Csv(records, guard) => {
+            FormatRecords::Empty => Ok(None),
+            FormatRecords::Lines(lines) => lines.next(),
+            FormatRecords::Csv(records, guard) => {
                 guard.begin();
                 records.next().and_then(|record| guard.whole(records, record))
             }
             #[cfg(feature = "parquet")]
-            Records::Rows(rows) => rows.next(),
+            FormatRecords::Rows(rows) => rows.next(),
         };
         self.done = !matches!(next, Ok(Some(_)));
         next.transpose()
     }
 }
 
-impl Records {
+impl FormatRecords {
     #[cfg(feature = "parquet")]
-    fn of_parquet(name: &str, file: File) -> Result<Records, ArchiveError> {
+    fn of_parquet(name: &str, file: File) -> Result<FormatRecords, ArchiveReadError> {
         let rows = crate::parquet_rows::ParquetRows::new(name, file)?;
-        Ok(Records::Rows(Box::new(rows)))
+        Ok(FormatRecords::Rows(Box::new(rows)))
     }
 
     #[cfg(not(feature = "parquet"))]
-    fn of_parquet(name: &str, _: File) -> Result<Records, ArchiveError> {
-        Err(ArchiveError::Lacking { name: name.to_owned() })
+    fn of_parquet(name: &str, _: File) -> Result<FormatRecords, ArchiveReadError> {
+        Err(ArchiveReadError::Lacking { name: name.to_owned() })
     }
 
-    fn of_text(name: &str, mut text: BufReader<Box<dyn Read>>) -> Result<Records, ArchiveError> {
+    fn of_text(name: &str, mut text: BufReader<Box<dyn Read>>) -> Result<FormatRecords, ArchiveReadError> {
         let first = text.fill_buf().map_err(|error| broken(name, 0, error))?;
         let visible = first.iter().find(|byte| !byte.is_ascii_whitespace());
         Ok(match visible {
-            None if first.is_empty() => Records::Empty,
-            Some(b'{') | None => Records::Lines(Lines::new(name, text)),
+            None if first.is_empty() => FormatRecords::Empty,
+            Some(b'{') | None => FormatRecords::Lines(JsonLines::new(name, text)),
             Some(_) => {
                 let guard = Guard::default();
                 guard.begin();
@@ -104,8 +104,8 @@ impl Records {
                     guard: guard.clone(),
                 };
                 match CsvRecords::new(name, guarded)? {
-                    Some(records) => Records::Csv(Box::new(records), guard),
-                    None => Records::Empty,
+                    Some(records) => FormatRecords::Csv(Box::new(records), guard),
+                    None => FormatRecords::Empty,
                 }
             }
         })
@@ -139,7 +139,7 @@ impl Guard {
         &self,
         records: &CsvRecords<Guarded>,
         record: Option<ArchivedRecord>,
-    ) -> Result<Option<ArchivedRecord>, ArchiveError> {
+    ) -> Result<Option<ArchivedRecord>, ArchiveReadError> {
         match record {
             Some(record) if self.at_end.load(Ordering::Relaxed) && !self.ended.load(Ordering::Relaxed) => {
                 Err(records.unfinished(record.line))

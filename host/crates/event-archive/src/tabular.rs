@@ -9,7 +9,7 @@ use std::sync::Arc;
 use event::cells::{self, Cell};
 use event::{Encoding, Event, Provenance, Rendering, Rfc3339};
 
-use crate::error::{ArchiveError, Unreadable};
+use crate::error::{ArchiveReadError, Unreadable};
 use crate::json::Json;
 use crate::ndjson::broken;
 use crate::record::{ArchivedRecord, CellForm, LATER, RecordContent, encoding_with};
@@ -60,14 +60,14 @@ pub(crate) struct CsvRecords<R> {
 
 impl<R: Read> CsvRecords<R> {
     /// Reads the header; nothing where the file is empty.
-    pub(crate) fn new(name: &str, from: R) -> Result<Option<CsvRecords<R>>, ArchiveError> {
+    pub(crate) fn new(name: &str, from: R) -> Result<Option<CsvRecords<R>>, ArchiveReadError> {
         let mut records = csv::ReaderBuilder::new().flexible(true).from_reader(from);
         let header = records.headers().map_err(|error| wrong(name, 0, error))?;
         if header.is_empty() {
             return Ok(None);
         }
         let columns: Vec<String> = header.iter().map(str::to_owned).collect();
-        let encoding = encoding_of_columns(&columns).map_err(|problem| ArchiveError::Foreign {
+        let encoding = encoding_of_columns(&columns).map_err(|problem| ArchiveReadError::Foreign {
             name: name.to_owned(),
             problem,
         })?;
@@ -91,7 +91,7 @@ impl<R: Read> CsvRecords<R> {
     }
 
     /// The next record; nothing at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<ArchivedRecord>, ArchiveError> {
+    pub(crate) fn next(&mut self) -> Result<Option<ArchivedRecord>, ArchiveReadError> {
         let mut record = csv::StringRecord::new();
         let records = self.read;
         let more = self.records.read_record(&mut record);
@@ -118,8 +118,8 @@ impl<R: Read> CsvRecords<R> {
     }
 
     /// The error about the last record, which has no end.
-    pub(crate) fn unfinished(&self, line: u64) -> ArchiveError {
-        ArchiveError::Incomplete {
+    pub(crate) fn unfinished(&self, line: u64) -> ArchiveReadError {
+        ArchiveReadError::Incomplete {
             name: self.name.clone(),
             records: self.read.saturating_sub(1),
             problem: format!("the record of line {line} has no end"),
@@ -162,18 +162,18 @@ fn runs(text: &str) -> bool {
     text.starts_with(|c: char| matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠') || c.is_control())
 }
 
-fn wrong(name: &str, records: u64, error: csv::Error) -> ArchiveError {
+fn wrong(name: &str, records: u64, error: csv::Error) -> ArchiveReadError {
     let line = error.position().map(csv::Position::line);
     match error.into_kind() {
         csv::ErrorKind::Io(error) => broken(name, records, error),
-        csv::ErrorKind::Utf8 { err, .. } => ArchiveError::Foreign {
+        csv::ErrorKind::Utf8 { err, .. } => ArchiveReadError::Foreign {
             name: name.to_owned(),
             problem: match line {
                 Some(line) => format!("line {line}: {err}"),
                 None => err.to_string(),
             },
         },
-        _ => ArchiveError::Incomplete {
+        _ => ArchiveReadError::Incomplete {
             name: name.to_owned(),
             records,
             problem: "a record cannot be read".into(),

@@ -8,7 +8,7 @@ use event::{Activity, Encoding, Event, Outcome, Provenance, id::Ids, samples};
 use proptest::prelude::*;
 use sink::{Compression, Format, Renderer};
 
-use crate::{ArchiveError, ArchiveReader, ArchivedRecord, DecodedEvent, Decoder, IdOrigin, Unreadable};
+use crate::{ArchiveReadError, ArchiveReader, ArchivedRecord, DecodedEvent, EventDecoder, IdOrigin, Unreadable};
 
 fn file(content: &[u8]) -> File {
     let mut file = tempfile::tempfile().unwrap();
@@ -24,11 +24,11 @@ fn rendered(format: Format, encoding: Encoding, events: &[Event], provenance: &P
     out
 }
 
-fn records(content: &[u8]) -> Result<Vec<ArchivedRecord>, ArchiveError> {
+fn records(content: &[u8]) -> Result<Vec<ArchivedRecord>, ArchiveReadError> {
     ArchiveReader::new("x", file(content))?.collect()
 }
 
-fn decoded(content: &[u8], decoder: &Decoder) -> Vec<Result<DecodedEvent, Unreadable>> {
+fn decoded(content: &[u8], decoder: &EventDecoder) -> Vec<Result<DecodedEvent, Unreadable>> {
     records(content)
         .unwrap()
         .iter()
@@ -66,7 +66,7 @@ fn every_activity_is_read_back_from_every_form() {
         for encoding in Encoding::ALL {
             for format in formats() {
                 let content = rendered(format, encoding, &all(), &provenance);
-                let read = decoded(&content, &Decoder::default());
+                let read = decoded(&content, &EventDecoder::default());
                 let events: Vec<Event> = (read.into_iter())
                     .map(|read| read.unwrap_or_else(|error| panic!("{encoding} {format}: {error}")))
                     .map(|decoded| {
@@ -106,7 +106,7 @@ fn compressed_files_are_told_by_their_content() {
 #[test]
 fn derived_ids_are_known_again_and_prove_what_the_encoding_does_not_tell() {
     let provenance = samples::epm();
-    let decoder = Decoder::default();
+    let decoder = EventDecoder::default();
     for encoding in Encoding::ALL {
         let mut ids = Ids::new(&provenance.report, &provenance.connection);
         let mut event = samples::sparse(Activity::ApplicationAccess, Outcome::Success);
@@ -127,7 +127,7 @@ fn an_event_that_could_be_another_is_certain_only_where_that_does_not_show() {
     let mut event = samples::full(Activity::AccountLock, Outcome::Success);
     event.id = Some("evt-1".into());
     let content = rendered(Format::Ndjson, Encoding::Ecs, &[event], &samples::domain());
-    let read = decoded(&content, &Decoder::default()).remove(0).unwrap();
+    let read = decoded(&content, &EventDecoder::default()).remove(0).unwrap();
     assert!(read.is_certain_in(Encoding::Ecs));
     assert!(!read.is_certain_in(Encoding::Ocsf));
     assert!(!read.is_certain_in(Encoding::Event));
@@ -138,7 +138,7 @@ fn whether_an_id_of_an_unknown_report_is_the_source_s_must_be_said() {
     let event = samples::full(Activity::Logon, Outcome::Success);
     let provenance = Provenance::new("okta-log", "okta", "okta.example.com", samples::domain().product);
     let content = rendered(Format::Ndjson, Encoding::Event, &[event], &provenance);
-    let read = |ids| decoded(&content, &Decoder::default().with_ids(ids)).remove(0);
+    let read = |ids| decoded(&content, &EventDecoder::default().with_ids(ids)).remove(0);
     assert!(matches!(read(None), Err(Unreadable::Id { .. })));
     assert!(!read(Some(IdOrigin::Source)).unwrap().event.id_is_derived);
     assert!(read(Some(IdOrigin::Derived)).unwrap().event.id_is_derived);
@@ -155,7 +155,7 @@ fn a_record_that_was_changed_is_no_event() {
             for (from, to) in [("Failure", "Success"), ("failure", "failed")] {
                 let changed = text.replacen(from, to, 1);
                 if changed != text && !changed.contains("sso.authentication.failed") {
-                    let read = decoded(changed.as_bytes(), &Decoder::default()).remove(0);
+                    let read = decoded(changed.as_bytes(), &EventDecoder::default()).remove(0);
                     assert!(read.is_err(), "{encoding} {format}: {changed}");
                 }
             }
@@ -174,7 +174,7 @@ fn a_member_that_nobody_writes_is_told_by_its_name() {
             &samples::domain(),
         );
         let text = String::from_utf8(content).unwrap().replacen('{', "{\"added\":1,", 1);
-        let read = decoded(text.as_bytes(), &Decoder::default()).remove(0);
+        let read = decoded(text.as_bytes(), &EventDecoder::default()).remove(0);
         let expected = Unreadable::Different { member: "added".into() };
         assert_eq!(read.unwrap_err(), expected, "{encoding}");
     }
@@ -199,7 +199,7 @@ fn flat_events_of_earlier_versions_are_read() {
             ),
         };
         assert_ne!(old, text);
-        let read = decoded(old.as_bytes(), &Decoder::default()).remove(0).unwrap();
+        let read = decoded(old.as_bytes(), &EventDecoder::default()).remove(0).unwrap();
         assert_eq!(read.provenance.product, provenance.product);
         assert_eq!(read.event.subject, event.subject);
     }
@@ -209,11 +209,11 @@ fn flat_events_of_earlier_versions_are_read() {
 fn files_of_others_are_told_from_ours() {
     for content in ["a,b\n1,2\n", "time,class_uid,activity_id,own\n1,2,3,4\n", "hello\n"] {
         let error = records(content.as_bytes()).unwrap_err();
-        assert!(matches!(error, ArchiveError::Foreign { .. }), "{content}: {error}");
+        assert!(matches!(error, ArchiveReadError::Foreign { .. }), "{content}: {error}");
     }
     for content in ["{}\n", "{\"a\":1}\n", "{\"class_uid\":1,\"activity_id\":1}\n", "{\n"] {
         assert!(
-            decoded(content.as_bytes(), &Decoder::default()).remove(0).is_err(),
+            decoded(content.as_bytes(), &EventDecoder::default()).remove(0).is_err(),
             "{content}"
         );
     }
@@ -235,7 +235,7 @@ fn a_file_that_ends_within_a_record_is_not_complete() {
             let cut = &whole[..whole.len() - 5];
             let read = ArchiveReader::new("x", file(cut)).and_then(|reader| reader.collect::<Result<Vec<_>, _>>());
             assert!(
-                matches!(read, Err(ArchiveError::Incomplete { .. })),
+                matches!(read, Err(ArchiveReadError::Incomplete { .. })),
                 "{format} {compression:?}: {read:?}"
             );
         }
@@ -248,10 +248,10 @@ fn what_stands_before_the_end_of_a_growing_file_is_read() {
     let whole = rendered(Format::Ndjson, Encoding::Ecs, &events, &samples::domain());
     let growing = [&whole[..], &whole[..whole.len() / 2]].concat();
     let mut reader = ArchiveReader::new("x", file(&growing)).unwrap();
-    assert!(Decoder::default().decode(&reader.next().unwrap().unwrap()).is_ok());
+    assert!(EventDecoder::default().decode(&reader.next().unwrap().unwrap()).is_ok());
     assert!(matches!(
         reader.next(),
-        Some(Err(ArchiveError::Incomplete { records: 1, .. }))
+        Some(Err(ArchiveReadError::Incomplete { records: 1, .. }))
     ));
     assert!(reader.next().is_none());
 }
@@ -263,7 +263,7 @@ proptest! {
             let mut line = Vec::new();
             encoding.write(&event, &provenance, &mut line);
             line.push(b'\n');
-            let read = decoded(&line, &Decoder::default().with_ids(Some(IdOrigin::Source))).remove(0);
+            let read = decoded(&line, &EventDecoder::default().with_ids(Some(IdOrigin::Source))).remove(0);
             let read = read.map_err(|error| TestCaseError::fail(format!("{encoding}: {error}")))?;
             let mut again = Vec::new();
             encoding.write(&read.event, &read.provenance, &mut again);
@@ -279,7 +279,7 @@ proptest! {
         for encoding in Encoding::ALL {
             for format in formats().into_iter().filter(|format| *format != Format::Ndjson) {
                 let content = rendered(format, encoding, std::slice::from_ref(&event), &provenance);
-                let read = decoded(&content, &Decoder::default().with_ids(Some(IdOrigin::Source))).remove(0);
+                let read = decoded(&content, &EventDecoder::default().with_ids(Some(IdOrigin::Source))).remove(0);
                 match read {
                     Ok(read) => {
                         let again = rendered(format, encoding, &[read.event], &read.provenance);
@@ -295,7 +295,7 @@ proptest! {
     fn no_bytes_make_it_panic(content in proptest::collection::vec(any::<u8>(), 0..400)) {
         if let Ok(reader) = ArchiveReader::new("x", file(&content)) {
             for record in reader.map_while(Result::ok) {
-                let _ = Decoder::default().decode(&record);
+                let _ = EventDecoder::default().decode(&record);
             }
         }
     }

@@ -23,7 +23,7 @@ use crate::stop::Shutdown;
 use base::counted::counted;
 use delivery::{ArchiveDelivery, DeliveredEvents};
 use event::Encoding;
-use event_archive::{Decoder, IdOrigin};
+use event_archive::{EventDecoder, IdOrigin};
 use progress::{FileProgress, RedeliveryProgress};
 use reading::{ReadBatch, ReadingRules};
 use setup::config::{Config, SinkKind};
@@ -54,7 +54,6 @@ struct Redelivering<'a> {
     totals: RedeliveryTotals,
     sink: &'a str,
     line: ProgressLine,
-    talk: &'a OutputOptions,
 }
 
 /// Delivers an archive.
@@ -65,6 +64,11 @@ pub async fn redeliver(args: &RedeliverArgs, talk: &OutputOptions) -> Result<(),
     sinks::check_names(&config, std::slice::from_ref(&args.sink))?;
     let rules = Arc::new(rules(args, &config)?);
     let files = source::find(&config, &args.from_archive).await?;
+    if args.from_archive.split(':').next() == Some(args.sink.as_str()) {
+        return Err(
+            CliError::usage(format!("the sink {} would get its own objects", args.sink)).hint("name another sink"),
+        );
+    }
     let name = name_of(args, &config, &rules)?;
     let delivery = match args.dry_run {
         true => None,
@@ -78,7 +82,6 @@ pub async fn redeliver(args: &RedeliverArgs, talk: &OutputOptions) -> Result<(),
         totals: RedeliveryTotals::default(),
         sink: &args.sink,
         line: ProgressLine::start(talk, "redeliver"),
-        talk,
     };
     let result = tokio::select! {
         biased;
@@ -172,7 +175,7 @@ fn rules(args: &RedeliverArgs, config: &Config) -> Result<ReadingRules, CliError
     {
         return Err(CliError::usage("--from does not lie before --to").hint("a day that --to names is included"));
     }
-    let mut decoder = Decoder::default()
+    let mut decoder = EventDecoder::default()
         .with_report(args.report.clone())
         .with_ids(args.ids.map(|ids| match ids {
             IdsFrom::Source => IdOrigin::Source,
@@ -351,11 +354,8 @@ impl RedeliveryTotals {
     fn end(&self, delivered: DeliveredEvents) -> Result<(), CliError> {
         if self.unreadable > 0 {
             let left = counted(self.unreadable, "record was left out", "records were left out");
-            return Err(CliError::new(
-                Exit::Partial,
-                format!("everything else is delivered, but {left} as unreadable"),
-            )
-            .hint("the warnings name them; without --skip-unreadable the first of them ends the redelivery"));
+            return Err(CliError::new(Exit::Partial, format!("{left} as unreadable"))
+                .hint("the warnings name them; without --skip-unreadable the first of them ends the redelivery"));
         }
         match delivered.dead_lettered {
             0 => Ok(()),

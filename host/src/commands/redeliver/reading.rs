@@ -9,7 +9,7 @@ use super::progress::FileProgress;
 use crate::error::{CliError, Exit};
 use base::EVIDENCE;
 use event::{Encoding, Event, Provenance};
-use event_archive::{ArchiveReader, ArchivedRecord, DecodedEvent, Decoder};
+use event_archive::{ArchiveReader, ArchivedRecord, DecodedEvent, EventDecoder};
 use setup::SetupError;
 
 /// The most events of a batch, and about the most bytes of their texts. Progress is kept after each.
@@ -22,7 +22,7 @@ const NAMED: u64 = 10;
 /// What is read, and what becomes of records that cannot be.
 #[derive(Debug, Clone)]
 pub struct ReadingRules {
-    pub decoder: Decoder,
+    pub decoder: EventDecoder,
     /// The encoding of the receiver.
     pub target: Encoding,
     /// Milliseconds since 1970, from which on events are delivered.
@@ -48,7 +48,7 @@ pub struct ReadBatch {
 }
 
 /// A file as it is read.
-struct Reading<'a> {
+struct FileReading<'a> {
     rules: &'a ReadingRules,
     hash: Sha256,
     batch: ReadBatch,
@@ -67,7 +67,7 @@ pub fn read(
     send: &mut dyn FnMut(ReadBatch) -> bool,
 ) -> Result<(), CliError> {
     let name = begun.file.clone();
-    let mut reading = Reading {
+    let mut reading = FileReading {
         rules,
         hash: Sha256::new(),
         batch: batch_after(begun),
@@ -141,7 +141,7 @@ fn changed(before: &FileProgress) -> CliError {
     }
 }
 
-impl Reading<'_> {
+impl FileReading<'_> {
     /// Counts a record as answered for.
     fn count(&mut self, record: &ArchivedRecord) {
         self.hash.update((record.raw.len() as u64).to_le_bytes());

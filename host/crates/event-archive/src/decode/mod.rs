@@ -1,4 +1,4 @@
-//! From a record back to its event: [`Decoder`].
+//! From a record back to its event: [`EventDecoder`].
 //!
 //! Each encoding has a mapping of its own, the reverse of the one that `event` writes by. What an encoding does not tell is tried:
 //! whether the service was named by the event or is its connection's host, and which of several activities of one class it was. An
@@ -45,7 +45,7 @@ pub enum IdOrigin {
 
 /// Makes events of records.
 #[derive(Debug, Clone, Default)]
-pub struct Decoder {
+pub struct EventDecoder {
     hosts: BTreeMap<String, String>,
     ids: Option<IdOrigin>,
     report: Option<String>,
@@ -94,24 +94,24 @@ impl DecodedEvent {
     }
 }
 
-impl Decoder {
+impl EventDecoder {
     /// A decoder that knows a connection's host: the service of events that named none.
     #[must_use]
-    pub fn with_host(mut self, connection: &str, host: &str) -> Decoder {
+    pub fn with_host(mut self, connection: &str, host: &str) -> EventDecoder {
         self.hosts.insert(connection.to_owned(), host.to_owned());
         self
     }
 
     /// A decoder that is told whence ids come, where no event proves it.
     #[must_use]
-    pub fn with_ids(self, ids: Option<IdOrigin>) -> Decoder {
-        Decoder { ids, ..self }
+    pub fn with_ids(self, ids: Option<IdOrigin>) -> EventDecoder {
+        EventDecoder { ids, ..self }
     }
 
     /// A decoder that is told the report's name, for records that tell it only with underscores.
     #[must_use]
-    pub fn with_report(self, report: Option<String>) -> Decoder {
-        Decoder { report, ..self }
+    pub fn with_report(self, report: Option<String>) -> EventDecoder {
+        EventDecoder { report, ..self }
     }
 
     /// The event of a record.
