@@ -52,7 +52,7 @@ fn new_sink(encoding: &str) -> String {
 }
 
 fn redeliver(desk: &TestEnv, pattern: &str, sink: &str, more: &[&str]) -> Output {
-    let arguments = [&["redeliver", "--from-archive", pattern, "--sink", sink], more].concat();
+    let arguments = [&["redeliver", "--from-archive", pattern, "--sink", sink][..], more].concat();
     host(desk, &arguments)
 }
 

@@ -49,6 +49,7 @@ pub(crate) enum CellForm {
     /// As text: CSV, in which an empty cell is one without a value.
     Text,
     /// With their types: Parquet.
+    #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "only Parquet has types"))]
     Typed,
 }
 
