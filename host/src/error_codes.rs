@@ -55,6 +55,12 @@ pub const ERROR_CODES: &[CommandCode] = &[
         advice: "Run again; `host gaps` lists what is lost.",
     },
     CommandCode {
+        word: "archive",
+        exits: &[Exit::Usage, Exit::RemoteFailed],
+        meaning: "A file of `host redeliver` is damaged, has changed, or is none that a sink wrote, or holds an event that this version would write differently.",
+        advice: "Look at the file and the line that the message names; `--skip-unreadable` leaves them out.",
+    },
+    CommandCode {
         word: "plugin-failed",
         exits: &[Exit::PluginFailed],
         meaning: "A plugin cannot be built or loaded, does not fit, trapped, went over a limit, refused its parameters, or failed a check.",

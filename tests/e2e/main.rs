@@ -31,6 +31,7 @@ mod provenance;
 mod raw_evidence;
 mod readme;
 mod receivers;
+mod redeliver;
 mod rejected;
 mod reports;
 mod runs;

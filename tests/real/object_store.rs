@@ -70,6 +70,53 @@ fn every_event_is_in_one_object_of_its_day_however_often_it_is_delivered() {
     }
 }
 
+#[test]
+#[ignore = "needs moto"]
+fn objects_of_a_bucket_come_to_a_sink_that_is_new() {
+    let (past, desk) = (Past::new(), desk());
+    let server = S3Server::start(BUCKET, r#"["s3:PutObject","s3:GetObject","s3:ListBucket"]"#);
+    let (id, secret) = server.key();
+    write_key(&desk, secret);
+    // Objects of more than one range, and of several days.
+    let new = "compression = \"none\"\n[sinks.new]\nkind = \"file\"\npath = \"new.ndjson\"\nencoding = \"event\"";
+    past.configure(&desk, &sink(&server, id, new));
+    past.deliver(&desk);
+    let redeliver = |pattern: &str| {
+        let arguments = ["redeliver", "--from-archive", pattern, "--sink", "new"];
+        let output = desk.host(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", tests::stderr(&output));
+        let text = std::fs::read_to_string(desk.path().join("new.ndjson")).unwrap();
+        let ids = text.lines().map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["id"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        });
+        ids.collect::<Vec<_>>()
+    };
+    let of_a_day = redeliver("target:report=invalid-login/**/date=2026-03-02/*");
+    let all = past.ids(&desk);
+    assert!(!of_a_day.is_empty() && of_a_day.len() < all.len());
+    std::fs::remove_file(desk.path().join("new.ndjson")).unwrap();
+    let found = redeliver("target");
+    assert_eq!(found.len(), all.len());
+    assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), all);
+
+    // Whoever may only write cannot read.
+    let writer = S3Server::start(BUCKET, r#"["s3:PutObject"]"#);
+    let (id, secret) = writer.key();
+    write_key(&desk, secret);
+    past.configure(&desk, &sink(&writer, id, new));
+    let arguments = ["redeliver", "--from-archive", "target", "--sink", "new"];
+    let output = desk.host(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", tests::stderr(&output));
+    assert!(
+        tests::stderr(&output).contains("AccessDenied"),
+        "{}",
+        tests::stderr(&output)
+    );
+}
+
 /// The sink without a key of its own.
 fn by(server: &S3Server, more: &str) -> String {
     format!(

@@ -9,6 +9,7 @@ mod evidence;
 mod ledger;
 mod output;
 mod plugin;
+mod redeliver;
 mod rendering;
 mod run;
 mod runs;
@@ -28,6 +29,7 @@ pub use output::{Color, LogFormat, OutputOptions, When};
 pub use plugin::PluginCommand;
 #[cfg(feature = "workshop")]
 pub use plugin::{BuildArgs, CheckPluginArgs, Lang, NewArgs, TestArgs};
+pub use redeliver::{IdsFrom, RedeliverArgs};
 pub use run::{BackfillArgs, PlanArgs, PlanFormat, ReportArgs, RunArgs, RunCommandArgs};
 pub use runs::RunsArgs;
 pub use set_aside::{DeadLetterArgs, DeadLetterCommand, RejectedCommand, RejectedRowArgs};
@@ -72,6 +74,9 @@ pub enum Command {
     /// Collect what is missing of a period; continues where it stopped.
     #[command(after_help = run::BACKFILL)]
     Backfill(Box<BackfillArgs>),
+    /// Deliver what sinks wrote to files and objects to another sink, under the same ids.
+    #[command(after_help = redeliver::REDELIVER)]
+    Redeliver(Box<RedeliverArgs>),
     /// Print what a run would fetch; send nothing.
     Plan(Box<PlanArgs>),
     /// Start the simulator, run every built-in report against it, show the events, stop.

@@ -16,6 +16,7 @@ mod ledger;
 mod login;
 mod plan;
 mod plugins;
+mod redeliver;
 mod rejected;
 mod routes;
 mod run;
@@ -48,6 +49,7 @@ pub fn execute(cli: &Cli) -> Result<(), CliError> {
         Command::Run(args) if args.all => block_on(&cli.talk, run_all::run(args, &cli.talk)),
         Command::Run(args) => block_on(&cli.talk, run::run(&args.run, &cli.talk)),
         Command::Backfill(args) => block_on(&cli.talk, run::backfill(args, &cli.talk)),
+        Command::Redeliver(args) => block_on(&cli.talk, redeliver::redeliver(args, &cli.talk)),
         Command::Plan(args) => plan::plan(args),
         #[cfg(feature = "simulator")]
         Command::Demo(args) if args.slow => block_on(&cli.talk, slow_demo::demo(args, &cli.talk)),

@@ -20,7 +20,7 @@ use super::document::{EvidenceDocument, EvidenceStore};
 use super::error::EvidenceError;
 use super::line::{BEGINNING, ManifestLine, digest, is_file_name, new_id};
 use super::report::{EvidenceReport, Expectation, FindingKind};
-use sink::ObjectArchive;
+use sink::LockedBucket;
 
 /// The largest document after compression, which is held in memory while it is put.
 const LARGEST: usize = 1 << 30;
@@ -31,7 +31,7 @@ const ATTEMPTS: u32 = 20;
 /// A bucket of evidence.
 #[derive(Debug)]
 pub struct EvidenceBucket {
-    archive: Arc<ObjectArchive>,
+    archive: Arc<LockedBucket>,
     mask: bool,
     /// The last line of the stream that documents were kept of last: lines of one process follow one another.
     last: Mutex<Option<(String, LastLine)>>,
@@ -47,7 +47,7 @@ struct LastLine {
 
 impl EvidenceBucket {
     /// Evidence in that bucket. Asks for nothing yet. `mask` keeps no secrets of others in documents.
-    pub fn new(archive: ObjectArchive, mask: bool) -> EvidenceBucket {
+    pub fn new(archive: LockedBucket, mask: bool) -> EvidenceBucket {
         EvidenceBucket {
             archive: Arc::new(archive),
             mask,
@@ -166,7 +166,7 @@ fn stream_folder(line: &ManifestLine) -> String {
 }
 
 /// The last line of a stream; none where there is none.
-async fn last_line(archive: &ObjectArchive, stream: &str) -> Result<Option<LastLine>, String> {
+async fn last_line(archive: &LockedBucket, stream: &str) -> Result<Option<LastLine>, String> {
     for day in archive.folders(&format!("{stream}/manifest")).await?.iter().rev() {
         let names = archive.list(day).await?;
         let Some(name) = names.last() else { continue };
@@ -199,13 +199,13 @@ fn place_of(name: &str) -> Option<(Date, u64)> {
 /// # Errors
 ///
 /// Where it cannot be read.
-pub async fn verify_bucket(archive: ObjectArchive, expected: &Expectation) -> Result<EvidenceReport, EvidenceError> {
+pub async fn verify_bucket(archive: LockedBucket, expected: &Expectation) -> Result<EvidenceReport, EvidenceError> {
     let shown = archive.shown().to_owned();
     let checked = check(&archive, expected).await;
     checked.map_err(|reason| EvidenceError::Unreadable { bucket: shown, reason })
 }
 
-async fn check(archive: &ObjectArchive, expected: &Expectation) -> Result<EvidenceReport, String> {
+async fn check(archive: &LockedBucket, expected: &Expectation) -> Result<EvidenceReport, String> {
     let mut report = EvidenceReport::default();
     let mut has = expected.has.is_none();
     for stream in archive.folders("").await? {

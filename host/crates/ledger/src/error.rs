@@ -141,9 +141,8 @@ impl LedgerError {
             | LedgerError::Folder { .. }
             | LedgerError::SeveralStreams { .. }
             | LedgerError::OtherReport { .. }
-            | LedgerError::Retired { .. } | LedgerError::HalfRestored { .. } => {
-                self.to_string()
-            }
+            | LedgerError::Retired { .. }
+            | LedgerError::HalfRestored { .. } => self.to_string(),
         }
     }
 

@@ -17,7 +17,7 @@ use ::evidence::{EvidenceBucket, verify_bucket};
 #[cfg(feature = "object-store")]
 use jiff::{SignedDuration, Timestamp};
 #[cfg(feature = "object-store")]
-use sink::{ObjectArchive, ObjectLockHeaders};
+use sink::{LockedBucket, ObjectLockHeaders};
 
 /// A place of evidence, to be looked at.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub enum EvidencePlace {
     Folder(PathBuf),
     /// A bucket.
     #[cfg(feature = "object-store")]
-    Bucket(Box<ObjectArchive>),
+    Bucket(Box<LockedBucket>),
 }
 
 impl fmt::Display for EvidencePlace {
@@ -116,7 +116,7 @@ fn bucket(config: &Config, section: &EvidenceSection) -> Result<EvidencePlace, S
             .to_string(),
     });
     let program = Program { config };
-    let archive = set.archive(&program.sink("evidence"), lock);
+    let archive = set.locked_bucket(&program.sink("evidence"), lock);
     let archive = archive.map_err(|failure| failure.at("[evidence]").read_from(config.file.path.as_deref()))?;
     Ok(EvidencePlace::Bucket(Box::new(archive)))
 }

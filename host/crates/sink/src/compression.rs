@@ -49,7 +49,7 @@ impl Compression {
     }
 
     /// The compression that the first bytes of a file show: RFC 1952 section 2.3.1, RFC 8878 section 3.1.1.
-    pub(super) fn of_content(first: &[u8]) -> Self {
+    pub fn of_content(first: &[u8]) -> Self {
         if first.starts_with(&[0x1f, 0x8b]) {
             Compression::Gzip
         } else if first.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
@@ -86,7 +86,11 @@ impl Compression {
     }
 
     /// Reads all members or frames, one after the other.
-    pub(super) fn decoder<'a>(self, from: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    ///
+    /// # Errors
+    ///
+    /// Where no memory can be had for it.
+    pub fn decoder<'a>(self, from: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
         Ok(match self {
             Compression::None => Box::new(from),
             Compression::Gzip => Box::new(MultiGzDecoder::new(from)),

@@ -67,7 +67,7 @@ pub use kinds::http::{HttpBody, HttpConfig, HttpSink};
 pub use kinds::nats::{BadSubject, NatsAuth, NatsCredential, NatsOptions, NatsSink, NatsUrl, SubjectTemplate};
 #[cfg(feature = "object-store")]
 pub use kinds::object_store::{
-    Bucket, Credentials, METADATA, ObjectArchive, ObjectLockHeaders, ObjectStoreOptions, ObjectStoreSink, UploadTarget,
+    Bucket, Credentials, LockedBucket, METADATA, ObjectLockHeaders, ObjectStoreOptions, ObjectStoreSink, UploadTarget,
     instance_url,
 };
 #[cfg(feature = "otlp")]

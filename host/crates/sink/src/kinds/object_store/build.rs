@@ -76,7 +76,7 @@ impl SinkConfig for ObjectStoreConfig {
 }
 
 impl ObjectStoreConfig {
-    /// Where objects go, and below what, with the credential of a bucket.
+    /// The place to which objects go, and the prefix of their names, with the credential of a bucket. Blocks where a secret has to be read.
     pub(super) fn credentialed(&self, sink: &SinkContext<'_>) -> Result<(UploadTarget, String), SetupError> {
         let (mut place, prefix) = self.place(sink)?;
         if let UploadTarget::Bucket(bucket) = &mut place {

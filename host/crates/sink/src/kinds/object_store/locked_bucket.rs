@@ -26,7 +26,7 @@ pub struct ObjectLockHeaders {
 }
 
 /// A bucket and what is before the names of the objects in it.
-pub struct ObjectArchive {
+pub struct LockedBucket {
     /// Puts objects, with their lock.
     puts: Arc<dyn ObjectStore>,
     /// Reads and lists them.
@@ -36,9 +36,9 @@ pub struct ObjectArchive {
     shown: String,
 }
 
-impl std::fmt::Debug for ObjectArchive {
+impl std::fmt::Debug for LockedBucket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ObjectArchive")
+        f.debug_struct("LockedBucket")
             .field("place", &self.shown)
             .finish_non_exhaustive()
     }
@@ -50,11 +50,11 @@ impl ObjectStoreConfig {
     /// # Errors
     ///
     /// Where it is a folder, or cannot be as it is configured.
-    pub fn archive(
+    pub fn locked_bucket(
         &self,
         context: &SinkContext<'_>,
         lock: Option<ObjectLockHeaders>,
-    ) -> Result<ObjectArchive, SetupError> {
+    ) -> Result<LockedBucket, SetupError> {
         let (place, prefix) = self.credentialed(context)?;
         let UploadTarget::Bucket(bucket) = place else {
             let problem = "this is a folder, not a bucket";
@@ -71,7 +71,7 @@ impl ObjectStoreConfig {
         }
         let (puts, put_secrets) = bucket.open_with(context.name, headers)?;
         let (reads, read_secrets) = bucket.open_with(context.name, HeaderMap::new())?;
-        Ok(ObjectArchive {
+        Ok(LockedBucket {
             puts,
             reads,
             secrets: [put_secrets, read_secrets],
@@ -84,7 +84,7 @@ impl ObjectStoreConfig {
     }
 }
 
-impl ObjectArchive {
+impl LockedBucket {
     /// The bucket and what is before the names, for people.
     pub fn shown(&self) -> &str {
         &self.shown
