@@ -19,12 +19,19 @@ pub struct SinkPlace {
     /// The sink is given what lies behind this instant; none where that is the stream's beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
+    /// True where that was wished: then nothing of what happened before comes to the sink.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub strict: bool,
     /// Periods before it that were delivered to the sink later.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<Interval>,
     /// Where the sink delivers to, in words without secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl SinkPlace {

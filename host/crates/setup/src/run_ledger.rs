@@ -12,12 +12,13 @@ use event::Provenance;
 use ledger::{Record, SqliteLedger, Stream, Tier};
 use remote::Settings;
 use run::streams::{FoundStream, find};
-use run::{HistoryEntry, LedgerOptions, RunMode, RunSink, StreamFacts, StreamLedger, depth, kept};
+use run::{HistoryEntry, LedgerOptions, PlaceNews, RunMode, RunSink, SinkFact, StreamFacts, StreamLedger, depth, kept};
 use sandbox::Granularity;
 
 use crate::SetupError;
-use crate::config::{Config, LookBackStep};
+use crate::config::{Config, LookBackStep, RouteEntry};
 use crate::report::PreparedReport;
+use crate::sinks::destination;
 use crate::state;
 
 /// Seconds.
@@ -50,6 +51,8 @@ pub struct RunLedger {
     path: PathBuf,
     /// The ledger and the run's stream, where the ledger was there before the run.
     known: Option<(SqliteLedger, Stream)>,
+    /// The sinks that a backfill is for, where these alone lack what others have.
+    only: Vec<String>,
 }
 
 /// A run that only looks: it delivers to other sinks than those that its stream is collected for, and nobody said that it counts.
@@ -126,14 +129,21 @@ impl RunLedger {
     /// Where the ledger is there and cannot be read.
     pub async fn of_run(
         choice: LedgerChoice<'_>,
+        wanted: RunMode,
         report: &PreparedReport,
         connection: &str,
     ) -> Result<RunProgress, SetupError> {
         let name = &report.description.name;
-        let (mut sinks, mut known) = (None, None);
+        let (mut sinks, mut known, mut only) = (None, None, Vec::new());
         if choice.path.exists() {
             let ledger = open(choice.path.clone()).await?;
             let found = find(&ledger, connection, name, &report.request.parameters, None).await?;
+            if matches!(wanted, RunMode::Backfill { .. })
+                && let Some(record) = &found.record
+                && are_new_to(record, choice.sinks, &report.config)
+            {
+                only = choice.sinks.to_vec();
+            }
             sinks = found.record.and_then(collected_for);
             known = Some((ledger, found.stream));
         }
@@ -144,7 +154,9 @@ impl RunLedger {
             Some(routed) => routed.clone(),
             None => vec![STDOUT.to_owned()],
         };
-        let looks = |sinks: &Vec<String>| !choice.named && routed.as_ref() != Some(&named) && !serves(&named, sinks);
+        let looks = |sinks: &Vec<String>| {
+            only.is_empty() && !choice.named && routed.as_ref() != Some(&named) && !serves(&named, sinks)
+        };
         Ok(match sinks.or_else(|| routed.clone()).filter(looks) {
             Some(sinks) => RunProgress::Looks(LookingRun {
                 report: name.clone(),
@@ -155,6 +167,7 @@ impl RunLedger {
             None => RunProgress::Kept(RunLedger {
                 path: choice.path,
                 known,
+                only: only.clone(),
             }),
         })
     }
@@ -177,9 +190,10 @@ impl RunLedger {
         provenance: &Provenance,
         settings: &Settings,
     ) -> Result<RunStream, SetupError> {
-        let RunLedger { path, known } = self;
+        let RunLedger { path, known, only } = self;
         if let Some((ledger, _)) = known {
-            return RunStream::within(ledger, report, provenance, settings).await;
+            let stream = RunStream::within(ledger, report, provenance, settings).await?;
+            return Ok(RunStream { only, ..stream });
         }
         let gone = path.clone();
         // Whatever becomes of the warning, the ledger is opened.
@@ -220,6 +234,8 @@ fn warn_where_gone(path: &Path, wanted: RunMode) {
 pub struct RunStream {
     ledger: SqliteLedger,
     found: FoundStream,
+    /// The sinks that a backfill is for, where these alone lack what others have.
+    only: Vec<String>,
 }
 
 impl RunStream {
@@ -252,7 +268,8 @@ impl RunStream {
             ..
         } = provenance;
         let found = find(&ledger, connection, name, &report.request.parameters, Some(&origin)).await?;
-        Ok(RunStream { ledger, found })
+        let only = Vec::new();
+        Ok(RunStream { ledger, found, only })
     }
 
     /// The stream.
@@ -286,17 +303,32 @@ impl RunStream {
             Granularity::Instant | Granularity::Minutes(_) => tiers(config.ledger.look_back.as_deref()),
             Granularity::Day => Vec::new(),
         };
+        let routed = routed(config, &report.description.name);
+        let sinks = match self.only.is_empty() {
+            true => self.owners(names(outlets), routed.clone()),
+            // What a backfill is for alone changes nothing of whom the stream is collected for.
+            false => self.with_new(),
+        };
         let facts = StreamFacts {
             origin: Some(source(&report.config, settings)),
-            sinks: self.owners(names(outlets), routed(config, &report.description.name)),
             depth: depth(report.description.granularity, &look_back),
+            places: places(report, outlets, &sinks),
+            // Some of what happened before may have come to others already.
+            begins: Some(report.now),
+            removed: self.removed(config, routed.as_ref(), outlets),
+            sinks,
         };
         let spool = self.ledger.beside("spool");
         let connection = config.connections.get(&settings.name);
+        let stream = self.found.stream.clone();
         let mut book = StreamLedger::open(Arc::new(self.ledger), self.found.stream, facts, spool).await?;
         if let Some(most) = config.ledger.spool_bytes {
             book = book.with_spool_bytes(most);
         }
+        if let Some(most) = config.ledger.spool_age {
+            book = book.with_spool_age(most);
+        }
+        tell_news(book.news(), &stream);
         Ok(LedgerOptions {
             book: Arc::new(book),
             lag: config.ledger.lag.unwrap_or(LAG),
@@ -311,6 +343,7 @@ impl RunStream {
                 .unwrap_or(WINDOWS_AHEAD)
                 .into(),
             wanted,
+            only: self.only,
         })
     }
 
@@ -321,6 +354,31 @@ impl RunStream {
         }
         let known = self.found.record.clone().and_then(collected_for);
         known.filter(|known| serves(&named, known)).unwrap_or(named)
+    }
+
+    /// The sinks that the stream is collected for, with those that a backfill is for alone.
+    fn with_new(&self) -> Vec<String> {
+        let known = self.found.record.as_ref().map(|record| record.sinks.clone());
+        let mut sinks = known.unwrap_or_default();
+        sinks.extend(self.only.iter().cloned());
+        sinks.sort_unstable();
+        sinks.dedup();
+        sinks
+    }
+
+    /// Sinks that have a place in the stream, and that the configuration no longer sends its events to.
+    fn removed(&self, config: &Config, routed: Option<&Vec<String>>, outlets: &[RunSink]) -> Vec<String> {
+        let Some(record) = &self.found.record else {
+            return Vec::new();
+        };
+        let is_of_run = |name: &String| outlets.iter().any(|outlet| outlet.delivery.name() == name);
+        let is_configured =
+            |name: &String| config.sinks.contains_key(name) && routed.is_none_or(|routed| routed.contains(name));
+        let places = record.places.keys();
+        places
+            .filter(|name| !is_of_run(name) && !is_configured(name))
+            .cloned()
+            .collect()
     }
 
     /// A stream that begins beside others of the same source may be one of them under another name.
@@ -341,6 +399,66 @@ impl RunStream {
                 "{stream} is new and begins with today, beside {sibling}; `host backfill {} --from DAY` gets what was before",
                 stream.arguments()
             );
+        }
+    }
+}
+
+/// The configured sinks of a run that the stream's events are promised to: those that it is collected for and that have to answer.
+fn places(report: &PreparedReport, outlets: &[RunSink], sinks: &[String]) -> Vec<SinkFact> {
+    let config = &report.config;
+    let of_run = outlets.iter().filter(|outlet| outlet.required);
+    let facts = of_run.filter_map(|outlet| {
+        let name = outlet.delivery.name();
+        let set = config
+            .sinks
+            .get(name)
+            .filter(|_| sinks.iter().any(|sink| sink == name))?;
+        let leads = |route: &&RouteEntry| {
+            let reports = route.reports.as_ref();
+            let serves = reports.is_none_or(|reports| reports.contains(&report.description.name));
+            serves && route.to.iter().any(|to| to == name)
+        };
+        Some(SinkFact {
+            name: name.to_owned(),
+            target: Some(destination(config, name, set)),
+            from: config.routes.iter().filter(leads).filter_map(|route| route.from).min(),
+        })
+    });
+    facts.collect()
+}
+
+/// Says whether all of these sinks are configured and begin later than the stream: what others have they lack.
+fn are_new_to(record: &Record, sinks: &[String], config: &Config) -> bool {
+    let begins_later = |name: &String| match record.places.get(name) {
+        Some(place) => place.since.is_some(),
+        None => !record.sinks.contains(name),
+    };
+    let mut is_new = sinks
+        .iter()
+        .map(|name| config.sinks.contains_key(name) && begins_later(name));
+    !sinks.is_empty() && !record.covered.is_empty() && is_new.all(|is_new| is_new)
+}
+
+/// Says what is new of the sinks of a stream.
+fn tell_news(news: &[PlaceNews], stream: &Stream) {
+    for news in news {
+        match news {
+            PlaceNews::Joined { sink, since, wanted } => {
+                let from = wanted.map_or("DAY".to_owned(), |wanted| wanted.to_string());
+                let wished = wanted.map_or(String::new(), |wanted| format!(", not with {wanted} as its route says"));
+                tracing::warn!(
+                    target: EVIDENCE,
+                    "sink {sink} is new to {stream} and begins with {since}{wished}; what lies before it lacks: `host backfill {} \
+                     --from {from} --to {since} --sink {sink}` gets it",
+                    stream.arguments()
+                );
+            }
+            PlaceNews::Moved { sink, before, now } => tracing::warn!(
+                target: EVIDENCE,
+                "sink {sink} of {stream} delivered to {before} until now and delivers to {now} from now on; if that is another \
+                 receiver, what was delivered before is not there: `host run {} --from DAY --sink {sink}` gives it history",
+                stream.arguments()
+            ),
         }
     }
 }
