@@ -245,7 +245,7 @@ async fn unnamed(ledger: &Arc<dyn Ledger>) -> usize {
     let found = ledger.load(&stream().key()).await.unwrap();
     let record = found.map(|found| Record::decode(&found.key, &found.body).unwrap());
     let mut named = std::collections::BTreeSet::new();
-    for record in &record {
+    if let Some(record) = record {
         let waiting = record.windows.iter().filter_map(|window| window.known.as_ref());
         let noted = record.recent.iter().chain(waiting.flatten());
         named.extend(noted.map(|(day, noted)| stream().ids_key(*day, noted)));

@@ -110,7 +110,7 @@ impl Pipeline {
 impl Windows<'_> {
     async fn deliver_all(&mut self) -> Result<(), RunError> {
         if !self.catch_up().await? {
-            self.break_off().await;
+            let _ = self.break_off().await;
             return self.end_refused();
         }
         let adopted = self.adopt().await?;
