@@ -91,6 +91,20 @@ impl CrashFixture {
         desk.write("host.toml", parts.concat());
     }
 
+    /// Adds sinks that count as down soon.
+    pub fn add_sinks(&self, sinks: &[(&str, &str)]) {
+        let path = self.desk.path().join("host.toml");
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        for (name, url) in sinks {
+            text += &format!(
+                "[sinks.{name}]\nkind = \"http\"\nbatch-events = 7\n\
+                 endpoint = {{ url = \"{url}\", allow-private-addresses = true, retry = {{ attempts = 1 }} }}\n\
+                 retry = {{ min-delay = \"10ms\", max-delay = \"20ms\", max-elapsed = \"100ms\" }}\n"
+            );
+        }
+        std::fs::write(&path, text).unwrap();
+    }
+
     pub fn files(&self) -> std::path::PathBuf {
         self.desk.path().join("files")
     }

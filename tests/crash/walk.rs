@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use run::DurableChange;
-use tests::stderr;
+use tests::{Place, Reply, stderr};
 
 use super::held::{self, Seen};
 use super::scene::{CrashFixture, FILES, summary, today};
@@ -26,8 +26,14 @@ enum Way {
     TooLate,
     /// A run does whose job fails.
     Failing,
+    /// Runs do to which one sink after the other comes back.
+    OneDown,
     /// `e2e/rejected.rs` goes there: it takes a plugin that rejects rows.
     OfAPlugin,
+    /// The histories of the crate `run` go there: it takes another version of a plugin, or a document that is lost.
+    OfHistories,
+    /// No run does: somebody gives a sink up.
+    ByHand,
 }
 
 /// How a change is come to. Whoever adds one has to say.
@@ -39,6 +45,9 @@ fn way(change: DurableChange) -> Way {
         Change::Facts | Change::Lost | Change::Told => Way::TooLate,
         Change::Dead => Way::Failing,
         Change::Rejects => Way::OfAPlugin,
+        Change::InPart | Change::Answered => Way::OneDown,
+        Change::Anew | Change::LostFor => Way::OfHistories,
+        Change::Dropped => Way::ByHand,
         Change::Begun
         | Change::Planned
         | Change::Fetches
@@ -64,7 +73,7 @@ fn places() -> Vec<(String, Way)> {
     let effects = EFFECTS.map(|effect| (effect, Way::Plain));
     changes
         .chain(effects)
-        .filter(|(_, way)| *way != Way::OfAPlugin)
+        .filter(|(_, way)| !matches!(way, Way::OfAPlugin | Way::OfHistories | Way::ByHand))
         .flat_map(|(word, way)| ["before", "after"].map(|side| (format!("{word}.{side}"), way)))
         .collect()
 }
@@ -82,7 +91,7 @@ fn walk() {
     let steps = places.iter().flat_map(|(place, way)| {
         // The first time that the place is reached, and the third; a run is late once, and fails once.
         let times: &[usize] = match way {
-            Way::TooLate | Way::Failing => &[0],
+            Way::TooLate | Way::Failing | Way::OneDown => &[0],
             _ => &[0, 2],
         };
         times.iter().map(|times| Step {
@@ -100,6 +109,7 @@ fn walk() {
                     let ended = match step.way {
                         Way::TooLate => vec![too_late(step)],
                         Way::Failing => vec![failing(step)],
+                        Way::OneDown => vec![one_down("user-login", step), one_down("invalid-login", step)],
                         _ => vec![
                             batches("invalid-login", step),
                             batches("user-login", step),
@@ -179,6 +189,38 @@ fn failing(step: &Step) -> bool {
     true
 }
 
+/// Two of three sinks are down, and come back one after the other. Says whether the place was reached.
+fn one_down(report: &str, step: &Step) -> bool {
+    let scene = CrashFixture::new("slow-job=1");
+    let (late, later) = (Place::take(), Place::take());
+    scene.add_sinks(&[("late", &late.url()), ("later", &later.url())]);
+    let mut reached = false;
+    let mut run = |failpoint: &str, exit: i32| {
+        let mut command = scene.command(&["run", report, "-q"], &["keyed", "late", "later"]);
+        let output = command.env("HOST_FAILPOINT", failpoint).output().unwrap();
+        match output.status.code() {
+            None => reached = true,
+            Some(code) => assert_eq!(code, exit, "{} {failpoint}: {}", step.place, stderr(&output)),
+        }
+    };
+    let place = format!("{}:0", step.place);
+    run(&place, 7);
+    run("", 7);
+    let late = late.open(|_| Reply::status(200));
+    run(&place, 7);
+    run("", 7);
+    let later = later.open(|_| Reply::status(200));
+    run("", 0);
+    let what = format!("{report} at {}", step.place);
+    assert_eq!(scene.jobs(), u64::from(report == "invalid-login"), "{what}");
+    let served = scene.served(report, today(report));
+    assert_eq!(scene.held("keyed"), served, "{what}");
+    for receiver in [&late, &later] {
+        assert_eq!(held::once(&receiver.received()), served, "{what}");
+    }
+    reached
+}
+
 /// A receiver that knows batches by their key. Says whether the place was reached.
 fn batches(report: &str, step: &Step) -> bool {
     let scene = CrashFixture::new("slow-job=1");
@@ -199,7 +241,7 @@ fn walk_in_the_real_world() {
     let places = places();
     let places = places
         .iter()
-        .filter(|(place, way)| place.ends_with(".after") && !matches!(way, Way::TooLate | Way::Failing));
+        .filter(|(place, way)| place.ends_with(".after") && !matches!(way, Way::TooLate | Way::Failing | Way::OneDown));
     let places: Vec<String> = places.map(|(place, _)| format!("{place}:0")).collect();
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {

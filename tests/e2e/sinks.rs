@@ -3,6 +3,7 @@
 
 mod checks;
 mod down;
+mod places;
 mod plugins;
 
 use std::collections::BTreeSet;

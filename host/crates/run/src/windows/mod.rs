@@ -75,6 +75,8 @@ struct Windows<'a> {
     done: usize,
     begun: Instant,
     pending: Vec<UncommittedWindow>,
+    /// Periods that were named before and wait for a sink.
+    named: Vec<Interval>,
     refused: RefusedDays,
     held: Option<RunError>,
 }
@@ -92,6 +94,7 @@ impl Pipeline {
             done: 0,
             begun: Instant::now(),
             pending: Vec::new(),
+            named: Vec::new(),
             refused: RefusedDays::default(),
             held: None,
         };
@@ -113,7 +116,11 @@ impl Windows<'_> {
             let _ = self.break_off().await;
             return self.end_refused();
         }
-        let adopted = self.adopt().await?;
+        let mut adopted = self.adopt().await?;
+        // Whoever names it once more wants what is not delivered of it.
+        if self.pipeline.keeping.wanted == RunMode::Period {
+            adopted.append(&mut self.named);
+        }
         self.taken_up = self.ahead.len();
         self.plan_ahead(&adopted).await?;
         self.all = self.ahead.len() + self.todo.len();

@@ -22,6 +22,8 @@ impl Windows<'_> {
             let waiting = record.windows.iter().filter(|window| window.end.is_some());
             waiting.cloned().collect()
         };
+        let named = waiting.iter().filter(|window| window.again);
+        self.named = named.map(|window| window.period).collect();
         let mut held = BTreeSet::new();
         for window in waiting {
             let of_run: Vec<String> = (window.waits_for())
