@@ -139,8 +139,9 @@ impl RunLedger {
             let ledger = open(choice.path.clone()).await?;
             let found = find(&ledger, connection, name, &report.request.parameters, None).await?;
             if matches!(wanted, RunMode::Backfill { .. })
+                && !choice.named
                 && let Some(record) = &found.record
-                && are_new_to(record, choice.sinks, &report.config)
+                && are_new_to(record, choice.sinks, report)
             {
                 only = choice.sinks.to_vec();
             }
@@ -409,10 +410,8 @@ fn places(report: &PreparedReport, outlets: &[RunSink], sinks: &[String]) -> Vec
     let of_run = outlets.iter().filter(|outlet| outlet.required);
     let facts = of_run.filter_map(|outlet| {
         let name = outlet.delivery.name();
-        let set = config
-            .sinks
-            .get(name)
-            .filter(|_| sinks.iter().any(|sink| sink == name))?;
+        let is_meant = sinks.iter().any(|sink| sink == name) && is_promised(report, name);
+        let set = config.sinks.get(name).filter(|_| is_meant)?;
         let leads = |route: &&RouteEntry| {
             let reports = route.reports.as_ref();
             let serves = reports.is_none_or(|reports| reports.contains(&report.description.name));
@@ -427,15 +426,20 @@ fn places(report: &PreparedReport, outlets: &[RunSink], sinks: &[String]) -> Vec
     facts.collect()
 }
 
+/// Says whether a sink may be promised the stream of a report: it is configured, and a route leads to it where any does.
+fn is_promised(report: &PreparedReport, name: &str) -> bool {
+    let routed = routed(&report.config, &report.description.name);
+    let leads = |routed: Vec<String>| routed.iter().any(|sink| sink == name);
+    report.config.sinks.contains_key(name) && routed.is_none_or(leads)
+}
+
 /// Says whether all of these sinks are configured and begin later than the stream: what others have they lack.
-fn are_new_to(record: &Record, sinks: &[String], config: &Config) -> bool {
+fn are_new_to(record: &Record, sinks: &[String], report: &PreparedReport) -> bool {
     let begins_later = |name: &String| match record.places.get(name) {
         Some(place) => place.since.is_some(),
         None => !record.sinks.contains(name),
     };
-    let mut is_new = sinks
-        .iter()
-        .map(|name| config.sinks.contains_key(name) && begins_later(name));
+    let mut is_new = sinks.iter().map(|name| is_promised(report, name) && begins_later(name));
     !sinks.is_empty() && !record.covered.is_empty() && is_new.all(|is_new| is_new)
 }
 
