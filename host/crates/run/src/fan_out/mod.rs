@@ -32,7 +32,7 @@ pub(crate) use behind::lagging;
 pub(crate) use event_pool::EventPool;
 pub use loss::Loss;
 pub(crate) use loss::told;
-pub(crate) use outcome::settled;
+pub(crate) use outcome::{SinkOutcome, settled, without_down};
 
 /// Batches that wait for a sink, at most.
 const QUEUE: usize = 8;
@@ -105,22 +105,6 @@ pub(crate) struct FlushOutcome {
     pub(crate) down: Vec<String>,
     /// True where a sink did not take all of it for another reason.
     pub(crate) failed: bool,
-}
-
-/// The end of a sink.
-pub(crate) struct SinkOutcome {
-    pub(crate) name: String,
-    pub(crate) required: bool,
-    pub(crate) result: Result<(), SinkWorkerError>,
-    /// Why events could not be set aside.
-    pub(crate) trouble: Option<String>,
-}
-
-impl SinkOutcome {
-    /// Says whether the sink has all that it was to have: it is closed well, or its reader wants no more.
-    pub(crate) fn has_all(&self) -> bool {
-        matches!(self.result, Ok(()) | Err(SinkWorkerError::Sink(SinkError::Closed)))
-    }
 }
 
 /// A sink's counts, for the summary.
@@ -290,25 +274,6 @@ impl FanOut {
             Err(error) => Some(in_one_line(error)),
             Ok(()) => None,
         }
-    }
-
-    /// Has the sinks that are down at the end make way, where others have what they have not: it waits for them.
-    pub(crate) fn wait_for_down(endings: &mut Vec<SinkOutcome>, counts: &mut Vec<SinkCounts>) -> Vec<String> {
-        let waits = |ending: &SinkOutcome| {
-            ending.required && matches!(&ending.result, Err(error) if error.leaves_events_waiting())
-        };
-        let others = endings.iter().any(|ending| ending.required && ending.has_all());
-        let down: Vec<String> = match others {
-            true => endings
-                .iter()
-                .filter(|ending| waits(ending))
-                .map(|ending| ending.name.clone())
-                .collect(),
-            false => Vec::new(),
-        };
-        endings.retain(|ending| !down.contains(&ending.name));
-        counts.retain(|count| !down.contains(&count.name));
-        down
     }
 
     /// Sends events on their ways, waiting where a queue is full.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::Pipeline;
 use crate::RunError;
-use crate::fan_out::{FanOut, SinkBehind, SinkOutcome, settled};
+use crate::fan_out::{SinkBehind, SinkOutcome, settled, without_down};
 use crate::silence;
 use crate::stream_ledger::DurableChange;
 use crate::windows::{Delivered, RunMode, UncommittedWindow, say_held};
@@ -42,7 +42,7 @@ impl Pipeline {
         let mut counts = self.sinks.counts();
         // Others have what waits for those that are down.
         if self.keeping.book.outlives() {
-            FanOut::wait_for_down(&mut endings, &mut counts);
+            (endings, counts) = without_down(endings, counts);
         }
         let settled = settled(endings, &counts);
         let goes_on = matches!(
