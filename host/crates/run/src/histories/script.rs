@@ -95,6 +95,8 @@ pub(super) enum Ask {
     Due,
     Period(i64, i64),
     Missing(i64, i64, u32),
+    /// For sinks that were added later: what they lack.
+    Lacking(i64, i64, u32),
 }
 
 impl Process {
@@ -131,7 +133,9 @@ impl Process {
         match self.ask {
             Ask::Due => (RunMode::Incremental, period(1, 1)),
             Ask::Period(back, days) => (RunMode::Period, period(back, days)),
-            Ask::Missing(back, length, days) => (RunMode::Backfill { days }, period(back, length)),
+            Ask::Missing(back, length, days) | Ask::Lacking(back, length, days) => {
+                (RunMode::Backfill { days }, period(back, length))
+            }
         }
     }
 }
@@ -196,6 +200,7 @@ fn process() -> impl Strategy<Value = Process> {
         12 => Just(Ask::Due),
         1 => (1_i64..9, 1_i64..5).prop_map(|(back, days)| Ask::Period(back, days)),
         1 => (1_i64..9, 1_i64..9, 1_u32..4).prop_map(|(back, length, days)| Ask::Missing(back, length, days)),
+        1 => (1_i64..9, 1_i64..9, 1_u32..4).prop_map(|(back, length, days)| Ask::Lacking(back, length, days)),
     ];
     let damage = prop::sample::select(vec![Damage::Cut, Damage::Changed, Damage::Gone]);
     let server = (
