@@ -384,6 +384,7 @@ fn whatever_happens_nothing_is_lost_doubled_or_forgotten() {
         "window answered later",
         "sink left out",
         "sink added",
+        "filled in for a sink",
     ] {
         assert!(
             seen.0.get(what).is_some_and(|times| *times > 10),

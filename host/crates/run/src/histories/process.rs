@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::faulty_ledger::{FaultyLedger, FaultyLife, Receiver};
 use super::plugin::ModelReport;
-use super::script::{Process, Setting};
+use super::script::{Ask, Process, Setting};
 use super::server::{LateAnswer, Server, file};
 use super::world::{Shared, at, lock};
 use super::{LAG_MS, stream};
@@ -85,11 +85,13 @@ impl ProcessPlace<'_> {
             last: Mutex::new(None),
             asked: Mutex::default(),
         });
-        let (summary, result) = self.run(number, process, &book, &server).execute().await;
+        let only = self.only(process, &before);
+        let run = self.run(number, process, &book, &server, &only);
+        let (summary, result) = run.execute().await;
         if summary.duplicates > 0 {
             lock(&self.world).seen.note("rows seen before");
         }
-        self.look(process, &before, &book.record(), &server, &result);
+        self.look(process, &only, &before, &book.record(), &server, &result);
         if matches!(result, Err(RunError::Stopped)) && process.glitch.is_none() {
             self.stopped(&before, &book.record());
         }
@@ -97,7 +99,29 @@ impl ProcessPlace<'_> {
         Left { late, result }
     }
 
-    fn run(&self, number: usize, process: &Process, book: &Arc<StreamLedger>, server: &Arc<Server>) -> Run {
+    /// The sinks that a run is for alone, because they lack what others have.
+    fn only(&self, process: &Process, record: &Record) -> Vec<String> {
+        if !matches!(process.ask, Ask::Lacking(..)) {
+            return Vec::new();
+        }
+        let names = self.sinks_of(process).map(name);
+        let begins_later = |name: &String| record.places.get(name).is_some_and(|place| place.since.is_some());
+        let only: Vec<String> = names.filter(begins_later).collect();
+        if !only.is_empty() {
+            lock(&self.world).seen.note("filled in for a sink");
+        }
+        only
+    }
+
+    fn run(
+        &self,
+        number: usize,
+        process: &Process,
+        book: &Arc<StreamLedger>,
+        server: &Arc<Server>,
+        only: &[String],
+    ) -> Run {
+        let is_of_run = |place: &usize| only.is_empty() || only.contains(&name(*place));
         let now = lock(&self.world).clock;
         let (wanted, period) = process.asks(now);
         Run {
@@ -116,7 +140,9 @@ impl ProcessPlace<'_> {
             },
             window: period,
             fetcher: Arc::clone(server) as _,
-            outlets: self.sinks_of(process).map(|place| self.outlet(place)).collect(),
+            outlets: (self.sinks_of(process).filter(is_of_run))
+                .map(|place| self.outlet(place))
+                .collect(),
             router: Router::All,
             provenance: Arc::new(samples::epm()),
             observer: Arc::new(Watching(Arc::clone(&self.world))),
@@ -128,7 +154,7 @@ impl ProcessPlace<'_> {
                 kept: None,
                 windows_ahead: process.ahead,
                 wanted,
-                only: Vec::new(),
+                only: only.to_vec(),
             }),
             rejects: Rejects::default(),
         }
@@ -218,8 +244,17 @@ impl ProcessPlace<'_> {
     }
 
     /// Checks everything that must hold when a process has ended by itself.
-    fn look(&self, process: &Process, before: &Record, after: &Record, server: &Server, result: &Result<(), RunError>) {
-        let of_process: Vec<usize> = self.sinks_of(process).collect();
+    fn look(
+        &self,
+        process: &Process,
+        only: &[String],
+        before: &Record,
+        after: &Record,
+        server: &Server,
+        result: &Result<(), RunError>,
+    ) {
+        let is_of_run = |place: &usize| only.is_empty() || only.contains(&name(*place));
+        let of_process: Vec<usize> = self.sinks_of(process).filter(is_of_run).collect();
         let mut world = lock(&self.world);
         if self.life.is_over() {
             return;
@@ -231,7 +266,7 @@ impl ProcessPlace<'_> {
                 world.seen.note("document taken up");
             }
         }
-        if result.is_ok() && !after.windows.is_empty() {
+        if result.is_ok() && only.is_empty() && !after.windows.is_empty() {
             let names: Vec<_> = after.windows.iter().map(|window| &window.name).collect();
             world
                 .violations

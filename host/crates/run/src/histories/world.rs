@@ -359,7 +359,7 @@ impl World {
                 _ => {}
             }
             let died = died.is_some();
-            if !died && !without(settled, &new.covered).is_empty() {
+            if !died && !window.fills && !without(settled, &new.covered).is_empty() {
                 self.violation(format!("the window {} is forgotten", window.name));
             }
             self.died_half |= died && window.delivering;
