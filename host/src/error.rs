@@ -12,7 +12,7 @@ use evidence::EvidenceError;
 use fetch::FetchError;
 use ledger::LedgerError;
 use remote::RemoteError;
-use run::{RereadError, RunError, WindowError};
+use run::{RereadError, RunError, SinkBehind, WindowError};
 use sandbox::PluginError;
 use setup::SetupError;
 use setup::config::{Config, ConfigError};
@@ -336,6 +336,37 @@ impl CliError {
                  [dead-letters]; `host run` with --from, --to and --sink asks for the period again and delivers it to that \
                  sink; with `required = true` the run would have waited for it",
             ),
+            RunError::Behind {
+                ref sinks,
+                ref arguments,
+                ..
+            } => {
+                let drop = |sink: &SinkBehind| format!("`host streams drop {arguments} --sink {}`", sink.name);
+                let hint = format!(
+                    "nothing is lost: what waits is kept, and the next run delivers it first, in order; for a sink that does not come \
+                     back: {}",
+                    sinks.iter().map(drop).collect::<Vec<_>>().join(", ")
+                );
+                CliError {
+                    code: "sink-behind",
+                    ..CliError::new(Exit::DeliveryFailed, error.to_string()).hint(hint)
+                }
+            }
+            error @ RunError::GoneFor { .. } => {
+                let hint = match &error {
+                    RunError::GoneFor { sinks, arguments, from, to } => format!(
+                        "the other sinks have it, and it is recorded as a gap of {}: `host backfill {arguments} --from {from} --to {to} \
+                         --sink {}` gets what the server still has",
+                        sinks.join(", "),
+                        sinks.join(" --sink ")
+                    ),
+                    _ => String::new(),
+                };
+                CliError {
+                    code: "data-lost",
+                    ..CliError::new(Exit::Partial, error.to_string()).hint(hint)
+                }
+            }
             error @ RunError::DeadLettered { .. } => CliError::new(Exit::Partial, error.to_string()).hint(
                 "`host dead-letter list` says why; `host dead-letter replay` delivers them once the sink is back",
             ),
@@ -352,6 +383,22 @@ impl CliError {
             RunError::Evidence(error) => CliError {
                 code: "evidence-failed",
                 ..CliError::told(Exit::DeliveryFailed, &*error, Some(error.hint()))
+            },
+            RunError::SpoolFull {
+                ref sinks,
+                ref arguments,
+                ..
+            } if !sinks.is_empty() => CliError {
+                code: "spool-full",
+                ..CliError::told(Exit::DeliveryFailed, &error, Some(held_by(sinks, arguments, "spool-bytes")))
+            },
+            RunError::SpoolAge {
+                ref sinks,
+                ref arguments,
+                ..
+            } => CliError {
+                code: "spool-age",
+                ..CliError::told(Exit::DeliveryFailed, &error, Some(held_by(sinks, arguments, "spool-age")))
             },
             error @ RunError::SpoolFull { .. } => CliError {
                 code: "spool-full",
@@ -389,6 +436,17 @@ impl CliError {
             error @ (RunError::Spool(_) | RunError::Internal(_)) => CliError::new(Exit::Internal, error.to_string()),
         }
     }
+}
+
+/// The ways out where what waits for sinks keeps everything else from being fetched.
+fn held_by(sinks: &[String], arguments: &str, key: &str) -> String {
+    let drop = |sink: &String| format!("`host streams drop {arguments} --sink {sink}`");
+    format!(
+        "nothing is thrown away: get {} back, and the next run delivers what waits; or give it up: {}; `{key}` under [ledger] lets \
+         more wait",
+        sinks.join(", "),
+        sinks.iter().map(drop).collect::<Vec<_>>().join(", ")
+    )
 }
 
 #[cfg(test)]

@@ -129,7 +129,7 @@ pub const ERROR_CODES: &[CommandCode] = &[
     CommandCode {
         word: "data-lost",
         exits: &[Exit::Partial],
-        meaning: "A period is newly known to be lost: the server no longer keeps it. Said once.",
+        meaning: "A period is newly known to be lost, for all sinks or for one that was down: the server no longer keeps it. Said once.",
         advice: "Run more often than the server deletes, and set `retention` to what it keeps; `host gaps` lists it.",
     },
     CommandCode {
@@ -146,8 +146,8 @@ pub const ERROR_CODES: &[CommandCode] = &[
     },
     CommandCode {
         word: "spool-full",
-        exits: &[Exit::Internal],
-        meaning: "The documents that wait beside the ledger exceed `spool-bytes` under `[ledger]`.",
+        exits: &[Exit::Internal, Exit::DeliveryFailed],
+        meaning: "The documents that wait beside the ledger exceed `spool-bytes` under `[ledger]`; exit 7 where they wait for a sink.",
         advice: "Let sinks take the windows that `host ledger list` shows, give windows up with `host ledger reset`, or raise `spool-bytes`.",
     },
     CommandCode {
@@ -161,6 +161,18 @@ pub const ERROR_CODES: &[CommandCode] = &[
         exits: &[Exit::Partial],
         meaning: "`host evidence verify` found evidence that is not as it was written.",
         advice: "Look at each finding; those that are `unfinished` the next run mends.",
+    },
+    CommandCode {
+        word: "spool-age",
+        exits: &[Exit::DeliveryFailed],
+        meaning: "Windows wait for a sink longer than `spool-age` under `[ledger]` lets them, and nothing more is fetched.",
+        advice: "Get the sink back, or give it up with the command that the hint names.",
+    },
+    CommandCode {
+        word: "sink-behind",
+        exits: &[Exit::DeliveryFailed],
+        meaning: "Sinks have not got what others have: it waits for them, in order, and the next run delivers it first.",
+        advice: "Get the sink back and run again, or give it up with the command that the hint names.",
     },
     CommandCode {
         word: "too-many-rejected",

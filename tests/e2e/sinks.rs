@@ -3,6 +3,7 @@
 
 mod checks;
 mod down;
+mod places;
 mod plugins;
 
 use std::collections::BTreeSet;
@@ -281,7 +282,8 @@ fn receivers_that_reset_or_hang_cost_no_event() {
                 }
             }
         });
-        desk.write("host.toml", configuration(&server, &http("siem", &url, "")));
+        let siem = http("siem", &url, "when-down = \"dead-letters\"");
+        desk.write("host.toml", configuration(&server, &siem));
         let (summary, output) = run(&desk, "user-login", &["--sink", "siem", "--sink", "file:all.ndjson"]);
         assert_eq!(output.status.code(), Some(8), "{}", stderr(&output));
         assert_eq!(sink(&summary, "siem")["dead_lettered"], summary["events"]);

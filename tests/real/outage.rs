@@ -33,8 +33,8 @@ impl Servers {
     fn sinks(&self) -> String {
         format!(
             "[sinks.db]\nkind = \"postgres\"\nurl = \"postgres://{USER}@localhost:{}/{DATABASE}\"\n\
-             password = {{ env = \"SINK_SECRET\" }}\ntls = \"disable\"\ncreate-table = true\n{QUICK}\n\
-             [sinks.bus]\nkind = \"nats\"\nurl = \"nats://{}\"\nstream = \"AUDIT\"\ncreate-stream = true\n{QUICK}\n\
+             password = {{ env = \"SINK_SECRET\" }}\ntls = \"disable\"\ncreate-table = true\nwhen-down = \"dead-letters\"\n{QUICK}\n\
+             [sinks.bus]\nkind = \"nats\"\nurl = \"nats://{}\"\nstream = \"AUDIT\"\ncreate-stream = true\nwhen-down = \"dead-letters\"\n{QUICK}\n\
              [sinks.siem]\nkind = \"syslog\"\naddress = \"127.0.0.1:{}\"\n{QUICK}\n",
             self.db.port(),
             self.bus.address(),

@@ -127,6 +127,8 @@ fn judged(
 
 /// The periods that were never committed between two instants; without them, between the ends of what is known.
 fn missing(record: &Record, from: Option<Timestamp>, to: Option<Timestamp>) -> Vec<Interval> {
+    // What is collected and waits for a sink is not missing.
+    let record = &record.fetched();
     let known = || record.covered.iter().chain(&record.lost);
     let first = from.or_else(|| known().map(|known| known.from).min());
     let last = to.or_else(|| known().map(|known| known.to).max());

@@ -231,7 +231,7 @@ async fn progress_of(
         named: args.ledger.is_some(),
         sinks: &args.sinks,
     };
-    let progress = RunLedger::of_run(choice, report, &connection).await?;
+    let progress = RunLedger::of_run(choice, wanted, report, &connection).await?;
     if let RunProgress::Kept(ledger) = &progress
         && let Some(entry) = ledger.history(wanted).await
     {

@@ -308,6 +308,7 @@ mod tests {
                 unsure: 0,
                 in_flight: 0,
                 in_flight_since: None,
+                behind: Vec::new(),
                 watermark: Some(at("2026-11-21T08:45:31Z")),
                 last_event: None,
                 late: 0,

@@ -8,13 +8,13 @@ fn to_the_second(instant: &Value) -> String {
 }
 
 #[test]
-fn one_of_three_sinks_is_down_and_its_events_are_delivered_once_it_is_back() {
+fn one_of_three_sinks_is_down_and_its_dead_letters_are_delivered_once_it_is_back() {
     let (desk, server, up) = (desk(), Server::start(""), Receiver::start());
     let down = Place::take();
     let sinks = [
         "[sinks.archive]\nkind = \"file\"\npath = \"archive.ndjson\"\n".to_owned(),
         http("up", &up.url(), ""),
-        http("down", &down.url(), ""),
+        http("down", &down.url(), "when-down = \"dead-letters\""),
     ];
     desk.write("host.toml", configuration(&server, &sinks.concat()));
     let (summary, output) = run(
@@ -92,10 +92,10 @@ fn a_sink_that_others_need_not_wait_for_is_asked_to_wait_in_vain() {
 }
 
 #[test]
-fn events_of_a_sink_that_is_down_wait_for_the_next_run_where_that_is_wished() {
+fn events_of_a_sink_that_is_down_wait_for_the_next_run() {
     let (desk, server, up) = (desk(), Server::start(""), Receiver::start());
     let down = Place::take();
-    let sinks = http("up", &up.url(), "") + &http("down", &down.url(), "when-down = \"wait\"");
+    let sinks = http("up", &up.url(), "") + &http("down", &down.url(), "");
     desk.write("host.toml", configuration(&server, &sinks));
     let both = ["--sink", "up", "--sink", "down"];
     let (summary, output) = run(&desk, "user-login", &both);
@@ -108,7 +108,8 @@ fn events_of_a_sink_that_is_down_wait_for_the_next_run_where_that_is_wished() {
     assert_eq!(sink(&summary, "down")["undelivered"], summary["events"]);
     let since = to_the_second(&summary["ledger"]["in_flight_since"]);
     let said = stderr(&output);
-    assert!(said.contains(&format!("events wait since {since}")), "{said}");
+    let waits = format!("sink down is behind: 1 window waits for it since {since}");
+    assert!(said.contains(&waits) && said.contains("nothing is lost"), "{said}");
     let listed = stdout(&host(&desk, &["ledger", "list"]));
     assert!(
         listed.contains(&format!(": 1 window is in flight since {since}\n")),
@@ -128,6 +129,7 @@ fn events_of_a_sink_that_is_down_wait_for_the_next_run_where_that_is_wished() {
     assert_eq!(summary["ledger"]["in_flight_since"], Value::Null);
     let listed = stdout(&host(&desk, &["ledger", "list"]));
     assert!(!listed.contains("in flight since"), "{listed}");
+    assert_eq!(summary["ledger"]["behind"], Value::Array(Vec::new()));
     assert_eq!(sink(&summary, "up")["delivered"], 0, "it has them");
     assert_eq!(uids(&back.taken()), uids(&up.taken()));
     assert!(stdout(&host(&desk, &["dead-letter", "list"])).starts_with("No dead letters in "));

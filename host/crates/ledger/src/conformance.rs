@@ -95,6 +95,9 @@ async fn documents_are_listed_by_the_start_of_their_key(ledger: &dyn Ledger) {
         found.into_iter().map(|document| document.key).collect::<Vec<_>>()
     };
     assert_eq!(keys("stream.").await, ["stream.a", "stream.b"]);
+    let listed = ledger.list("stream.").await.unwrap();
+    let listed: Vec<_> = listed.into_iter().map(|found| (found.key, found.revision)).collect();
+    assert_eq!(ledger.keys("stream.").await.unwrap(), listed);
     assert_eq!(keys("").await.len(), 5);
     assert!(keys("nothing").await.is_empty());
 }

@@ -48,6 +48,7 @@ impl Record {
         match form {
             1 => decode_first(body).map_err(wrong),
             2 => Ok((decode_second(body).map_err(wrong)?, KnownIds::default())),
+            3 => Ok((decode_third(body).map_err(wrong)?, KnownIds::default())),
             FORM => Ok((serde_json::from_slice(body).map_err(unread)?, KnownIds::default())),
             form => Err(wrong(format!("it has form {form}, this program knows {FORM}"))),
         }
@@ -83,6 +84,13 @@ fn json(body: &[u8]) -> std::io::Result<Cow<'_, [u8]>> {
     let mut text = Vec::new();
     ZlibDecoder::new(body).read_to_end(&mut text)?;
     Ok(Cow::Owned(text))
+}
+
+/// The record of a document of the third form: all sinks had one place. The next run gives each that it knows its own.
+fn decode_third(body: &[u8]) -> Result<Record, String> {
+    let mut record: Record = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    record.form = FORM;
+    Ok(record)
 }
 
 /// The record of a document of the second form: ids of what lies before the watermark were not kept, but for those of an open day.

@@ -34,6 +34,14 @@ pub trait Ledger: Send + Sync {
     /// All documents whose keys begin so, by key.
     async fn list(&self, prefix: &str) -> Result<Vec<Document>, LedgerError>;
 
+    /// The keys that begin so, each with the revision of its document, by key: for documents that are many or long.
+    async fn keys(&self, prefix: &str) -> Result<Vec<(String, Revision)>, LedgerError> {
+        let found = self.list(prefix).await?;
+        Ok((found.into_iter())
+            .map(|document| (document.key, document.revision))
+            .collect())
+    }
+
     /// Claims a key for one holder at a time, in whatever process.
     ///
     /// # Errors

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::interval::{merged, without};
 use super::window::{self, Dead, InFlight, WindowEnd};
-use super::{IdSetRef, Interval, LookBack, Stream};
+use super::{IdSetRef, Interval, LookBack, SinkPlace, Stream};
 
 /// Changes when an older program could not read the record, or would forget what it does not know. The first had the ids
-/// within it; the second knew of no look-back.
-pub(super) const FORM: u32 = 3;
+/// within it; the second knew of no look-back; the third had one place for all sinks.
+pub(super) const FORM: u32 = 4;
 
 /// Dead windows that are remembered, the latest ones.
 const DEAD: usize = 20;
@@ -26,7 +26,8 @@ pub struct Record {
     pub form: u32,
     /// The stream.
     pub stream: Stream,
-    /// Everything before is committed, or lost; the next run begins here. None before the first commit.
+    /// Everything before is committed, or lost: every sink that it is for has it. None before the first commit. What the next run
+    /// asks for begins behind the windows that are fetched and wait for a sink: see [`fetched`](Record::fetched).
     pub watermark: Option<Timestamp>,
     /// The periods committed, in as few intervals as possible.
     pub covered: Vec<Interval>,
@@ -60,6 +61,9 @@ pub struct Record {
     /// When somebody said that the stream is collected no more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retired: Option<Timestamp>,
+    /// The place of each configured sink that the stream's events are promised to, by its name.
+    #[serde(default)]
+    pub places: BTreeMap<String, SinkPlace>,
 }
 
 impl Record {
@@ -81,6 +85,7 @@ impl Record {
             look_back: LookBack::default(),
             untold: Vec::new(),
             retired: None,
+            places: BTreeMap::new(),
         }
     }
 
@@ -101,27 +106,50 @@ impl Record {
     }
 
     /// Ends a window well: it is covered but for what was lost, and the watermark moves. Ids of its events are to be noted
-    /// before.
+    /// before. A window that is delivered in part ends with what was found out then.
     pub fn commit(&mut self, end: &WindowEnd) {
         let Some(place) = self.windows.iter().position(|window| window.name == end.name) else {
             return;
         };
         let window = self.windows.remove(place);
-        let Interval { from, to } = window.period;
-        let happened = end.happened_until.unwrap_or(Timestamp::MAX);
-        let settled = window.settled.min(happened).clamp(from, to);
-        let lost: Vec<_> = end.lost.into_iter().collect();
-        let whole = Interval::new(from, settled);
-        self.covered.extend(without(whole, &lost));
-        self.covered = merged(std::mem::take(&mut self.covered));
+        match &window.end {
+            Some(end) => self.cover(&window, end),
+            None => {
+                self.note_delivered(&window, end);
+                self.cover(&window, end);
+            }
+        }
+    }
+
+    /// Notes what there is to know of a window once its events were delivered for the first time.
+    pub(super) fn note_delivered(&mut self, window: &InFlight, end: &WindowEnd) {
+        if window.fills {
+            return;
+        }
+        let whole = window.settled_part(end);
         // What an earlier window had is not lost because the server has it no more.
-        let gone = without(whole, &self.covered);
+        let had: Vec<Interval> = self.covered.iter().copied().chain(self.waiting_periods()).collect();
+        let kept = without(whole, &end.lost.into_iter().collect::<Vec<_>>());
+        let gone = without(whole, &[had, kept].concat());
         gone.into_iter().for_each(|gone| self.add_lost(gone));
-        self.look_back.delivered(from, settled);
+        self.look_back.delivered(whole.from, whole.to);
         let asked = window.clock.min(end.served.unwrap_or(Timestamp::MAX));
         self.look_back.note(&window.looks_back, asked);
         self.last_event = self.last_event.max(end.last_event);
-        self.lift(settled);
+    }
+
+    /// Counts a window's period for the sinks that it was for.
+    fn cover(&mut self, window: &InFlight, end: &WindowEnd) {
+        let whole = window.settled_part(end);
+        let lost: Vec<_> = end.lost.into_iter().collect();
+        let parts = without(whole, &lost);
+        self.give_before(window, &parts);
+        if window.fills {
+            return;
+        }
+        self.covered.extend(parts);
+        self.covered = merged(std::mem::take(&mut self.covered));
+        self.lift(whole.to);
     }
 
     /// Ends a window badly.
@@ -164,6 +192,11 @@ impl Record {
             .find(|interval| interval.from <= mark && mark <= interval.to);
         let mark = around.map_or(mark, |interval| interval.to);
         self.watermark = Some(mark);
+        self.forget_ids_before(mark);
+    }
+
+    /// Forgets the ids of days that are never asked for again once everything before the mark was asked for.
+    pub(super) fn forget_ids_before(&mut self, mark: Timestamp) {
         // An open day is asked for again as a whole, so its ids are needed until the watermark leaves it.
         let day = day_of(self.look_back.keeps_from(mark));
         self.recent = self.recent.split_off(&day);
@@ -184,18 +217,56 @@ impl Record {
         without(Interval::new(from, end), &gone)
     }
 
-    /// Periods between the first and the last that was ever asked for that were not committed, lost ones included.
+    /// Periods between the first and the last that was ever asked for that were not collected, lost ones included. What is
+    /// collected and waits for a sink is no gap.
     pub fn gaps(&self) -> Vec<Interval> {
-        let known = merged([self.covered.as_slice(), self.lost.as_slice()].concat());
+        let fetched = self.fetched();
+        let known = merged([fetched.covered.as_slice(), fetched.lost.as_slice()].concat());
         match (known.first(), known.last()) {
-            (Some(first), Some(last)) => self.missing(Interval::new(first.from, last.to)),
+            (Some(first), Some(last)) => fetched.missing(Interval::new(first.from, last.to)),
             _ => Vec::new(),
+        }
+    }
+
+    /// The record as it is once every sink that windows wait for has them: what is asked for next follows from that, so that
+    /// nothing is asked for twice. The windows left are those that no sink has.
+    pub fn fetched(&self) -> Record {
+        let mut fetched = self.clone();
+        fetched.windows.retain(|window| window.end.is_none());
+        for window in &self.windows {
+            if let Some(end) = &window.end {
+                fetched.cover(window, end);
+            }
+        }
+        fetched
+    }
+
+    /// Takes back what is known of the time behind an instant, so that it is asked for again; ids stay, so that what was
+    /// delivered is known. What waits for a sink goes on waiting, and counts for that sink alone.
+    pub fn rewind(&mut self, to: Timestamp, now: Timestamp) {
+        self.watermark = Some(self.watermark.map_or(to, |watermark| watermark.min(to)));
+        let behind = Interval::new(to, Timestamp::MAX);
+        self.covered = (self.covered.iter())
+            .flat_map(|covered| without(*covered, &[behind]))
+            .collect();
+        let open: Vec<_> = (self.windows.iter())
+            .filter(|window| window.settled > to && !window.fills)
+            .map(|window| (window.name.clone(), window.end.is_some()))
+            .collect();
+        for (name, in_part) in open {
+            match self.window_mut(&name) {
+                Some(window) if in_part => window.fills = true,
+                _ => self.give_up(&name, "the stream was rewound".into(), now),
+            }
+        }
+        for looked in self.look_back.looked.values_mut() {
+            *looked = to.min(*looked);
         }
     }
 }
 
 /// The UTC day of an instant.
-fn day_of(instant: Timestamp) -> Date {
+pub(super) fn day_of(instant: Timestamp) -> Date {
     instant.to_zoned(TimeZone::UTC).date()
 }
 

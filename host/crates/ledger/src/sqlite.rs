@@ -239,6 +239,20 @@ impl Ledger for SqliteLedger {
         found.await?.into_iter().map(|row| self.sound(row)).collect()
     }
 
+    async fn keys(&self, prefix: &str) -> Result<Vec<(String, Revision)>, LedgerError> {
+        let prefix = prefix.to_owned();
+        let found = self.work(move |connection| {
+            let query = "SELECT key, revision FROM document WHERE substr(key, 1, ?1) = ?2 ORDER BY key";
+            let mut statement = connection.prepare(query)?;
+            let length = prefix.chars().count() as i64;
+            let rows = statement.query_map(params![length, prefix], |row| {
+                Ok((row.get(0)?, row.get::<_, i64>(1)? as Revision))
+            })?;
+            rows.collect::<Result<Vec<_>, _>>()
+        });
+        found.await
+    }
+
     async fn claim(&self, key: &str) -> Result<Claim, LedgerError> {
         let (folder, key) = (self.beside("locks"), key.to_owned());
         match base::blocking(move || claims::take(&folder, &key)).await {

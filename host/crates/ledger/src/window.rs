@@ -4,10 +4,13 @@
 //! *spooled*; then the window is *delivering*, and in the end *committed*, that is gone from the windows in flight and
 //! part of what is covered, or *dead*, gone without being covered. Each arrow is one change of the record.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::Interval;
+use super::{IdSetRef, Interval};
 
 /// A window begun and not ended. What is fixed here makes the plugin plan the same again: same files, same requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +41,26 @@ pub struct InFlight {
     pub fetches: Vec<FetchState>,
     /// True once sinks may have got some of its events.
     pub delivering: bool,
+    /// The sinks that the window is for, where that is fixed: those of a window that is delivered in part, and those that a
+    /// backfill is for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
+    /// Of these, the sinks that have answered durably for all of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answered: Vec<String>,
+    /// The ids that were known when its events were first delivered whole: whoever reads it again for a sink that waits takes
+    /// out the same events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<BTreeMap<Date, IdSetRef>>,
+    /// The facts with which it is committed, once every sink that could take it has it: then it is delivered in part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<WindowEnd>,
+    /// True where its period counts for the sinks in `only` alone: they lacked what others have.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub fills: bool,
+    /// True where its period was named, and every sink gets all of it, wherever the sink begins.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub named: bool,
 }
 
 /// The progress of one fetch of a window.
@@ -115,12 +138,16 @@ pub struct Kept {
     pub broken: u64,
 }
 
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
 /// The end of a window whose events are all answered for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowEnd {
     /// The window's name.
     pub name: String,
@@ -154,8 +181,32 @@ impl InFlight {
         !self.fetches.is_empty() && self.fetches.iter().all(here)
     }
 
+    /// The sinks that it waits for: some have it already, and these have not. None of a window that no sink has yet.
+    pub fn waits_for(&self) -> impl Iterator<Item = &String> {
+        let waits = self.end.is_some();
+        self.only
+            .iter()
+            .filter(move |sink| waits && !self.answered.contains(sink))
+    }
+
+    /// The first instant that was never asked for before this window.
+    pub fn begins(&self) -> Timestamp {
+        self.asked_until
+            .map_or(self.period.from, |asked| asked.max(self.period.from))
+    }
+
+    /// The part of its period that counts as covered with this end.
+    pub(super) fn settled_part(&self, end: &WindowEnd) -> Interval {
+        let Interval { from, to } = self.period;
+        let happened = end.happened_until.unwrap_or(Timestamp::MAX);
+        Interval::new(from, self.settled.min(happened).clamp(from, to))
+    }
+
     /// The name of its state: that of its least advanced fetch, until events are on their way.
     pub fn state(&self) -> &'static str {
+        if self.end.is_some() {
+            return "delivered in part";
+        }
         if self.delivering {
             return "delivering";
         }

@@ -1,11 +1,12 @@
 //! The errors that end a run early.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::fan_out::Loss;
+use crate::fan_out::{Loss, SinkBehind};
 use crate::pipeline::TooManyRejected;
 use crate::window::WindowError;
 use base::WorkerDied;
@@ -103,6 +104,33 @@ pub enum RunError {
         /// The sinks.
         sinks: Vec<Loss>,
     },
+    /// Sinks have not got what others have: it waits for them.
+    #[error("{}", crate::fan_out::lagging(.sinks, .others, *.up_to))]
+    Behind {
+        /// The sinks.
+        sinks: Vec<SinkBehind>,
+        /// Sinks of the stream that have everything.
+        others: Vec<String>,
+        /// Everything before was fetched.
+        up_to: Option<Timestamp>,
+        /// The arguments that name the stream on the command line.
+        arguments: String,
+    },
+    /// A window that waited for sinks cannot be delivered to them any more: its document is lost, and the server has deleted its period.
+    #[error(
+        "DATA LOST for {}: the spooled document of {from} to {to} is lost, and the server no longer has all of it",
+        .sinks.join(", ")
+    )]
+    GoneFor {
+        /// The sinks' names.
+        sinks: Vec<String>,
+        /// The beginning of the period.
+        from: Timestamp,
+        /// Its end.
+        to: Timestamp,
+        /// The arguments that name the stream on the command line.
+        arguments: String,
+    },
     /// Everything was delivered but for dead letters of required sinks.
     #[error("{}", dead_lettered(sinks))]
     DeadLettered {
@@ -139,8 +167,9 @@ pub enum RunError {
     Evidence(Box<EvidenceError>),
     /// As many bytes as may wait already for their windows to be committed.
     #[error(
-        "{} has no room for a document of {more} bytes: documents waiting there use {bytes} of {most} bytes",
-        folder.display()
+        "{} has no room for a document of {more} bytes: documents waiting there use {bytes} of {most} bytes{}",
+        folder.display(),
+        waiting_for(.sinks)
     )]
     SpoolFull {
         /// The spool beside the ledger.
@@ -151,6 +180,26 @@ pub enum RunError {
         more: u64,
         /// Bytes allowed.
         most: u64,
+        /// The sinks of the stream that documents wait for.
+        sinks: Vec<String>,
+        /// The arguments that name the stream on the command line.
+        arguments: String,
+    },
+    /// Windows wait for a sink longer than they may, and nothing more is fetched.
+    #[error(
+        "nothing more is fetched: windows wait for {} since {since}, longer than {} days",
+        .sinks.join(", "),
+        .most.as_secs() / 86_400
+    )]
+    SpoolAge {
+        /// The sinks' names.
+        sinks: Vec<String>,
+        /// When the oldest of them was begun.
+        since: Timestamp,
+        /// How long a window may wait.
+        most: Duration,
+        /// The arguments that name the stream on the command line.
+        arguments: String,
     },
     /// The spooled document could not be read back.
     #[error("cannot read the spooled document: {0}")]
@@ -178,6 +227,16 @@ impl RunError {
             RunError::Ledger(error) => error.own_words(),
             RunError::Fetch(error) => error.own_words(),
             RunError::Sink { name, source } => format!("sink {name}: {}", source.own_words()),
+            RunError::Behind {
+                sinks, others, up_to, ..
+            } => {
+                let quiet = |sink: &SinkBehind| SinkBehind {
+                    reason: None,
+                    ..sink.clone()
+                };
+                let sinks: Vec<SinkBehind> = sinks.iter().map(quiet).collect();
+                crate::fan_out::lagging(&sinks, others, *up_to)
+            }
             RunError::Undelivered { name, events, .. } => not_delivered(name, *events),
             RunError::Lost { sinks } => {
                 let each = sinks.iter().map(|loss| not_delivered(&loss.name, loss.events));
@@ -201,6 +260,8 @@ impl RunError {
             | RunError::SetAside(_)
             | RunError::Keep { .. }
             | RunError::SpoolFull { .. }
+            | RunError::SpoolAge { .. }
+            | RunError::GoneFor { .. }
             | RunError::Closed
             | RunError::Stopped => self.to_string(),
         }
@@ -216,6 +277,14 @@ impl From<WorkerDied> for RunError {
 fn not_delivered(sink: &str, events: u64) -> String {
     let events = counted(events, "event was", "events were");
     format!("sink {sink}: {events} neither delivered nor stored")
+}
+
+/// The end of the message about a spool without room, where sinks are the reason.
+fn waiting_for(sinks: &[String]) -> String {
+    match sinks {
+        [] => String::new(),
+        sinks => format!(", and nothing more is fetched while they wait for {}", sinks.join(", ")),
+    }
 }
 
 /// Dead letters by sink, for people.
@@ -393,6 +462,17 @@ mod tests {
                 name: "siem".into(),
                 events: 2,
                 reason: foreign(),
+            },
+            RunError::Behind {
+                sinks: vec![SinkBehind {
+                    name: "siem".into(),
+                    windows: 1,
+                    since: None,
+                    reason: Some(foreign()),
+                }],
+                others: Vec::new(),
+                up_to: None,
+                arguments: String::new(),
             },
             RunError::Lost {
                 sinks: vec![Loss {

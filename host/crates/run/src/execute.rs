@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::pipeline::Pipeline;
 use crate::shutdown::StopSignal;
 use crate::{Run, RunError, Summary};
+use sink::in_one_line;
 
 impl Run {
     /// Carries the run out. The summary's `exit` is 0; the caller knows the code of an error.
@@ -19,6 +20,9 @@ impl Run {
                 // Periods that are complete do not come again.
                 for loss in pipeline.sinks.losses() {
                     tracing::error!("{loss}");
+                }
+                if let Some(behind) = pipeline.behind() {
+                    tracing::error!("{}", in_one_line(&behind));
                 }
                 Err(error)
             }

@@ -34,7 +34,7 @@ mod window;
 mod windows;
 
 pub use error::RunError;
-pub use fan_out::{Loss, RunSink, WhenDown};
+pub use fan_out::{Loss, RunSink, SinkBehind, WhenDown};
 pub use fetching::Fetch;
 pub use history::HistoryEntry;
 pub use observer::{RunObserver, SinkProgress};
@@ -44,9 +44,10 @@ pub use report::{DocumentParser, Report};
 pub use retention::{kept, oldest};
 pub use run::Run;
 pub use silence::{instead_of_audit_events, silent_since};
-pub use stream_ledger::{DurableChange, StreamFacts, StreamLedger};
+pub use stream_ledger::{DurableChange, PlaceNews, SinkFact, StreamFacts, StreamLedger, drop_sink};
 pub use summary::{
-    GapSummary, LedgerSummary, PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary,
+    BehindSummary, GapSummary, LedgerSummary, PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary,
+    WindowSummary,
 };
 pub use window::{Bound, Period, Window, WindowError};
 pub use windows::{LedgerOptions, RunMode, depth};

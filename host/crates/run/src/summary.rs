@@ -150,11 +150,26 @@ pub struct LedgerSummary {
     pub late: u64,
     /// The longest that one of them may have taken to appear, in seconds.
     pub largest_lateness_s: u64,
+    /// Sinks that windows wait for: others have them.
+    pub behind: Vec<BehindSummary>,
     /// Periods found to be lost: the server no longer has them.
     pub gaps: Vec<GapSummary>,
     /// Periods of a backfill that are lost, those that were known before included.
     #[serde(skip)]
     pub lost: Vec<GapSummary>,
+}
+
+/// A sink that has not got what others have.
+#[derive(Debug, Clone, Serialize)]
+pub struct BehindSummary {
+    /// The sink's name.
+    pub sink: String,
+    /// Everything before was given to it, or is lost.
+    pub place: Option<Timestamp>,
+    /// Windows that wait for it.
+    pub windows: u64,
+    /// When the oldest of them was begun.
+    pub since: Option<Timestamp>,
 }
 
 /// A half-open period in UTC that was never committed.
@@ -257,6 +272,15 @@ impl Pipeline {
                 last_event: record.last_event,
                 late: counts.ledger.late.events,
                 largest_lateness_s: counts.ledger.late.largest.as_secs().try_into().unwrap_or(0),
+                behind: (record.sink_status().into_iter())
+                    .filter(|sink| sink.waiting > 0)
+                    .map(|sink| BehindSummary {
+                        sink: sink.name,
+                        place: sink.place,
+                        windows: sink.waiting as u64,
+                        since: sink.waiting_since,
+                    })
+                    .collect(),
                 gaps: (counts.ledger.lost.iter())
                     .map(|gap| GapSummary {
                         from: gap.from,

@@ -19,6 +19,7 @@ pub mod recorded_run;
 pub mod report;
 mod report_questions;
 pub mod run_ledger;
+mod sink_places;
 pub mod sinks;
 pub mod state;
 

@@ -20,6 +20,8 @@ use sandbox::Granularity;
 use crate::SetupError;
 use crate::config::{Config, LookBackStep};
 use crate::report::PreparedReport;
+pub use crate::sink_places::routed;
+use crate::sink_places::{are_new_to, places, tell_news};
 use crate::state;
 
 /// Seconds.
@@ -52,6 +54,8 @@ pub struct RunLedger {
     path: PathBuf,
     /// The ledger and the run's stream, where the ledger was there before the run.
     known: Option<(SqliteLedger, Stream)>,
+    /// The sinks that a backfill is for, where these alone lack what others have.
+    only: Vec<String>,
 }
 
 /// A run that only looks: it delivers to other sinks than those that its stream is collected for, and nobody said that it counts.
@@ -128,12 +132,13 @@ impl RunLedger {
     /// Where the ledger is there and cannot be read.
     pub async fn of_run(
         choice: LedgerChoice<'_>,
+        wanted: RunMode,
         report: &PreparedReport,
         connection: &str,
     ) -> Result<RunProgress, SetupError> {
         let name = &report.description.name;
         let stream = report.stream(connection)?.map(|stream| stream.name.as_str());
-        let (mut sinks, mut known) = (None, None);
+        let (mut sinks, mut known, mut only) = (None, None, Vec::new());
         if choice.path.exists() {
             let ledger = open(choice.path.clone()).await?;
             let query = StreamQuery {
@@ -144,6 +149,13 @@ impl RunLedger {
                 origin: None,
             };
             let found = find(&ledger, query).await?;
+            if matches!(wanted, RunMode::Backfill { .. })
+                && !choice.named
+                && let Some(record) = &found.record
+                && are_new_to(record, choice.sinks, report, stream)
+            {
+                only = choice.sinks.to_vec();
+            }
             sinks = found.record.and_then(collected_for);
             known = Some((ledger, found.stream));
         }
@@ -154,7 +166,9 @@ impl RunLedger {
             Some(routed) => routed.clone(),
             None => vec![STDOUT.to_owned()],
         };
-        let looks = |sinks: &Vec<String>| !choice.named && routed.as_ref() != Some(&named) && !serves(&named, sinks);
+        let looks = |sinks: &Vec<String>| {
+            only.is_empty() && !choice.named && routed.as_ref() != Some(&named) && !serves(&named, sinks)
+        };
         Ok(match sinks.or_else(|| routed.clone()).filter(looks) {
             Some(sinks) => RunProgress::Looks(LookingRun {
                 report: name.clone(),
@@ -165,6 +179,7 @@ impl RunLedger {
             None => RunProgress::Kept(RunLedger {
                 path: choice.path,
                 known,
+                only: only.clone(),
             }),
         })
     }
@@ -187,9 +202,10 @@ impl RunLedger {
         provenance: &Provenance,
         settings: &Settings,
     ) -> Result<RunStream, SetupError> {
-        let RunLedger { path, known } = self;
+        let RunLedger { path, known, only } = self;
         if let Some((ledger, _)) = known {
-            return RunStream::within(ledger, report, provenance, settings).await;
+            let stream = RunStream::within(ledger, report, provenance, settings).await?;
+            return Ok(RunStream { only, ..stream });
         }
         let gone = path.clone();
         // Whatever becomes of the warning, the ledger is opened.
@@ -230,6 +246,8 @@ fn warn_where_gone(path: &Path, wanted: RunMode) {
 pub struct RunStream {
     ledger: SqliteLedger,
     found: FoundStream,
+    /// The sinks that a backfill is for, where these alone lack what others have.
+    only: Vec<String>,
 }
 
 impl RunStream {
@@ -270,7 +288,8 @@ impl RunStream {
             origin: Some(&origin),
         };
         let found = find(&ledger, query).await?;
-        Ok(RunStream { ledger, found })
+        let only = Vec::new();
+        Ok(RunStream { ledger, found, only })
     }
 
     /// The stream.
@@ -306,21 +325,34 @@ impl RunStream {
             Granularity::Instant | Granularity::Minutes(_) => tiers(config.ledger.look_back.as_deref()),
             Granularity::Day => Vec::new(),
         };
+        let name = entry.map(|entry| entry.name.as_str());
+        let routed = routed(config, &report.description.name, name);
+        let sinks = match self.only.is_empty() {
+            true => self.owners(names(outlets), routed.clone()),
+            // What a backfill is for alone changes nothing of whom the stream is collected for.
+            false => self.with_new(),
+        };
         let facts = StreamFacts {
             origin: Some(source(&report.config, settings)),
-            sinks: self.owners(
-                names(outlets),
-                routed(config, &report.description.name, entry.map(|entry| entry.name.as_str())),
-            ),
             depth: depth(report.description.granularity, &look_back),
             stream: Some(self.found.stream.clone()),
+            places: places(report, name, outlets, &sinks),
+            // Some of what happened before may have come to others already.
+            begins: Some(report.now),
+            removed: self.removed(config, routed.as_ref(), outlets),
+            sinks,
         };
         let spool = self.ledger.beside("spool");
         let connection = config.connections.get(&settings.name);
+        let stream = self.found.stream.clone();
         let mut book = StreamLedger::open(Arc::new(self.ledger), self.found.stream, facts, spool).await?;
         if let Some(most) = config.ledger.spool_bytes {
             book = book.with_spool_bytes(most);
         }
+        if let Some(most) = config.ledger.spool_age {
+            book = book.with_spool_age(most);
+        }
+        tell_news(book.news(), &stream);
         Ok(LedgerOptions {
             book: Arc::new(book),
             lag: config.ledger.lag.unwrap_or(LAG),
@@ -339,6 +371,7 @@ impl RunStream {
                 .unwrap_or(WINDOWS_AHEAD)
                 .into(),
             wanted,
+            only: self.only,
         })
     }
 
@@ -349,6 +382,31 @@ impl RunStream {
         }
         let known = self.found.record.clone().and_then(collected_for);
         known.filter(|known| serves(&named, known)).unwrap_or(named)
+    }
+
+    /// The sinks that the stream is collected for, with those that a backfill is for alone.
+    fn with_new(&self) -> Vec<String> {
+        let known = self.found.record.as_ref().map(|record| record.sinks.clone());
+        let mut sinks = known.unwrap_or_default();
+        sinks.extend(self.only.iter().cloned());
+        sinks.sort_unstable();
+        sinks.dedup();
+        sinks
+    }
+
+    /// Sinks that have a place in the stream, and that the configuration no longer sends its events to.
+    fn removed(&self, config: &Config, routed: Option<&Vec<String>>, outlets: &[RunSink]) -> Vec<String> {
+        let Some(record) = &self.found.record else {
+            return Vec::new();
+        };
+        let is_of_run = |name: &String| outlets.iter().any(|outlet| outlet.delivery.name() == name);
+        let is_configured =
+            |name: &String| config.sinks.contains_key(name) && routed.is_none_or(|routed| routed.contains(name));
+        let places = record.places.keys();
+        places
+            .filter(|name| !is_of_run(name) && !is_configured(name))
+            .cloned()
+            .collect()
     }
 }
 
@@ -391,16 +449,6 @@ pub async fn open(path: PathBuf) -> Result<SqliteLedger, SetupError> {
         Ok(opened) => Ok(opened?),
         Err(died) => Err(SetupError::new(ErrorKind::Internal, died.to_string())),
     }
-}
-
-/// The sinks that the configuration's routes give the events of a report to, collected by the stream of that name; none where no route
-/// does.
-pub fn routed(config: &Config, report: &str, stream: Option<&str>) -> Option<Vec<String>> {
-    let routes = config.routes.iter().filter(|route| route.serves(report, stream));
-    let mut sinks: Vec<String> = routes.flat_map(|route| route.to.iter().cloned()).collect();
-    sinks.sort_unstable();
-    sinks.dedup();
-    (!sinks.is_empty()).then_some(sinks)
 }
 
 /// The sinks that a stream is collected for. Whoever reads a pipe keeps nothing that anybody could count on.

@@ -10,7 +10,7 @@ use crate::commands::asked::bound;
 use crate::error::CliError;
 use crate::error::Exit;
 use crate::render::print;
-use ledger::{Claim, Document, Interval, Ledger, LedgerError, Record, SqliteLedger, Stream, spool, without};
+use ledger::{Claim, Document, Ledger, LedgerError, Record, SqliteLedger, Stream, spool};
 
 /// `host ledger reset`.
 pub async fn reset(args: &ResetArgs) -> Result<(), CliError> {
@@ -60,42 +60,22 @@ async fn forget(ledger: &SqliteLedger, document: &Document, record: &Record) -> 
 pub async fn rewind(args: &RewindArgs) -> Result<(), CliError> {
     let to = bound("--to", Some(&args.to), false)?.unwrap_or(Timestamp::MIN);
     change("ledger rewind", &args.stream, |record| {
-        let Some(watermark) = record.watermark.filter(|watermark| to < *watermark) else {
-            let complete = record
-                .watermark
-                .map_or("not started".to_owned(), |at| format!("complete up to {at}"));
+        let fetched = record.fetched().watermark;
+        let Some(watermark) = fetched.filter(|watermark| to < *watermark) else {
+            let complete = fetched.map_or("not started".to_owned(), |at| format!("complete up to {at}"));
             return Err(CliError::usage(format!(
                 "{} is {complete}, so there is nothing after {to} to collect again",
                 record.stream
             ))
             .hint("rewind only moves a stream back; `host run` moves it forward"));
         };
-        rewound(record, to);
+        record.rewind(to, Timestamp::now());
         Ok(format!(
             "{} continues from {to} instead of {watermark}.\n",
             record.stream
         ))
     })
     .await
-}
-
-/// Takes back what a record says of the time behind an instant; ids stay, so that what was delivered is known.
-fn rewound(record: &mut Record, to: Timestamp) {
-    record.watermark = Some(to);
-    let behind = Interval::new(to, Timestamp::MAX);
-    record.covered = (record.covered.iter())
-        .flat_map(|covered| without(*covered, &[behind]))
-        .collect();
-    let open: Vec<String> = (record.windows.iter())
-        .filter(|window| window.settled > to)
-        .map(|window| window.name.clone())
-        .collect();
-    for name in open {
-        record.give_up(&name, "the stream was rewound".into(), Timestamp::now());
-    }
-    for looked in record.look_back.looked.values_mut() {
-        *looked = to.min(*looked);
-    }
 }
 
 /// `host ledger adopt`.
@@ -234,35 +214,4 @@ pub fn only(
     found
         .pop()
         .ok_or_else(|| CliError::usage(format!("{} has not been collected yet", args.report)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ledger::InFlight;
-
-    #[test]
-    fn a_stream_that_is_rewound_asks_for_what_lies_behind_again() {
-        let at = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();
-        let mut record = Record::new(Stream::new("epm", "user-login", &[]));
-        record.watermark = Some(at(20));
-        record.covered = vec![Interval::new(at(0), at(20)), Interval::new(at(30), at(40))];
-        record.look_back.looked.insert(3600, at(21));
-        let window = |name: &str, from: i64, to: i64| InFlight {
-            name: name.into(),
-            period: Interval::new(at(from), at(to)),
-            settled: at(to),
-            ..InFlight::default()
-        };
-        record.windows = vec![window("old", 2, 4).into(), window("ahead", 20, 22).into()];
-        rewound(&mut record, at(10));
-        assert_eq!(
-            (record.watermark, record.covered.as_slice()),
-            (Some(at(10)), [Interval::new(at(0), at(10))].as_slice())
-        );
-        assert_eq!(record.due(at(12)), [Interval::new(at(10), at(12))]);
-        assert_eq!(record.look_back.looked[&3600], at(10));
-        let open: Vec<_> = record.windows.iter().map(|window| window.name.as_str()).collect();
-        assert_eq!(open, ["old"]);
-    }
 }

@@ -9,7 +9,7 @@ use crate::args::{LedgerFile, StreamArgs};
 use crate::error::CliError;
 use crate::error::Exit;
 use crate::render::{json_line, past_runs, print, seconds};
-use ::ledger::{DeliveryProgress, Document, Ledger as _, ListedRun, Record, SqliteLedger, Stream, spool};
+use ::ledger::{DeliveryProgress, Document, Ledger as _, ListedRun, Record, SinkStatus, SqliteLedger, Stream, spool};
 use base::counted::counted;
 
 pub async fn list(file: &LedgerFile, json: bool) -> Result<(), CliError> {
@@ -63,6 +63,7 @@ fn listed(found: &LedgerLook, json: bool) -> Result<Vec<u8>, CliError> {
     }
     for (_, record) in streams {
         text += &in_flight(record);
+        text += &behind(record);
     }
     text += &left(&folder, streams);
     Ok(text.into_bytes())
@@ -73,6 +74,36 @@ fn in_flight(record: &Record) -> String {
     let windows = counted(record.windows.len(), "window is", "windows are");
     let line = |since| format!("{}: {windows} in flight since {}\n", record.stream, seconds(since));
     record.in_flight_since().map_or(String::new(), line)
+}
+
+/// A line about each sink that windows of a stream wait for: others have them.
+fn behind(record: &Record) -> String {
+    let behind = record.sink_status().into_iter().filter(|sink| sink.waiting > 0);
+    let line = |sink: SinkStatus| {
+        let place = sink.place.map_or("its beginning".to_owned(), seconds);
+        let windows = counted(sink.waiting, "window waits", "windows wait");
+        let since = sink.waiting_since.map_or("-".to_owned(), seconds);
+        let (stream, name) = (&record.stream, sink.name);
+        format!("{stream}: sink {name} has everything up to {place}; {windows} for it since {since}\n")
+    };
+    behind.map(line).collect()
+}
+
+/// The place of each sink in a stream.
+fn places(record: &Record) -> Vec<Value> {
+    let place = |sink: SinkStatus| {
+        let set = record.places.get(&sink.name);
+        json!({
+            "name": sink.name,
+            "place": sink.place,
+            "waiting": sink.waiting,
+            "waiting_since": sink.waiting_since,
+            "since": sink.since,
+            "before": set.map(|set| set.before.clone()).unwrap_or_default(),
+            "target": set.and_then(|set| set.target.clone()),
+        })
+    };
+    record.sink_status().into_iter().map(place).collect()
 }
 
 /// Reads all of the ledger.
@@ -115,6 +146,7 @@ fn entry(record: &Record, folder: &Path, last_run: Option<&ListedRun>) -> Value 
         "last_event": record.last_event,
         "origin": record.origin,
         "sinks": record.sinks,
+        "places": places(record),
         "in_flight": record.windows.len(),
         "in_flight_since": record.in_flight_since(),
         "spooled": { "documents": spooled.len(), "bytes": bytes },
@@ -139,7 +171,7 @@ pub async fn show(args: &StreamArgs) -> Result<(), CliError> {
         let windows = record.windows.iter().map(|window| {
             json!({
                 "name": window.name, "from": window.period.from, "to": window.period.to, "state": window.state(),
-                "planned": window.clock, "fetches": window.fetches,
+                "planned": window.clock, "fetches": window.fetches, "waits_for": window.waits_for().collect::<Vec<_>>(),
             })
         });
         // Ids say nothing to anybody; how many there are does.
@@ -161,6 +193,7 @@ pub async fn show(args: &StreamArgs) -> Result<(), CliError> {
             "dead": record.dead,
             "recent": recent,
             "collected_for": record.sinks,
+            "places": places(record),
             "sinks": sinks,
         });
         let shown =

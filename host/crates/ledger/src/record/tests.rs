@@ -226,9 +226,9 @@ fn a_record_survives_the_journey_through_json_and_a_later_form_is_refused() {
         .insert(jiff::civil::date(2025, 3, 31), DayIds::default().noted());
     let json = record.encode().unwrap();
     assert_eq!(Record::decode("k", &json).unwrap(), record);
-    let later = str::from_utf8(&json).unwrap().replacen("\"form\":3", "\"form\":4", 1);
+    let later = str::from_utf8(&json).unwrap().replacen("\"form\":4", "\"form\":5", 1);
     let error = Record::decode("k", later.as_bytes()).unwrap_err();
-    assert!(error.to_string().contains("form 4"), "{error}");
+    assert!(error.to_string().contains("form 5"), "{error}");
     assert!(Record::decode("k", b"{}").is_err());
 }
 
@@ -265,7 +265,7 @@ fn a_record_of_the_first_form_says_the_same_and_gives_its_ids() {
     let day = jiff::civil::date(2025, 3, 31);
     assert!(ids.knows(&KnownIds::short("x")) && !ids.knows(&KnownIds::short("y")));
     assert_eq!(record.recent, BTreeMap::from([(day, ids.of(day).unwrap().noted())]));
-    assert_eq!((record.form, record.windows[0].state()), (3, "submitted"));
+    assert_eq!((record.form, record.windows[0].state()), (4, "submitted"));
     let (again, none) = Record::decode_with_ids("k", &record.encode().unwrap()).unwrap();
     assert_eq!((again, none), (record, KnownIds::default()));
     for bad in ["LXEW", "****"] {
@@ -281,7 +281,62 @@ fn a_record_of_the_second_form_looks_back_no_further_than_its_watermark() {
         "watermark":"2025-03-31T15:15:00Z","covered":[{"from":"2025-03-31T00:00:00Z","to":"2025-03-31T15:15:00Z"}],
         "lost":[],"windows":[],"dead":[],"recent":{}}"#;
     let record = Record::decode("k", second.as_bytes()).unwrap();
-    assert_eq!((record.form, record.look_back.known_from), (3, record.watermark));
+    assert_eq!((record.form, record.look_back.known_from), (4, record.watermark));
+}
+
+#[test]
+fn a_record_of_the_third_form_says_the_same_and_knows_no_places() {
+    // As a program of that form wrote it.
+    let third = r#"{"form":3,"stream":{"connection":"epm","report":"user-login","parameters":[]},
+        "watermark":"2025-03-31T15:15:00Z","covered":[{"from":"2025-03-31T00:00:00Z","to":"2025-03-31T15:15:00Z"}],
+        "lost":[],"windows":[{"name":"w","period":{"from":"2025-03-31T00:00:00Z","to":"2025-04-01T00:00:00Z"},
+        "settled":"2025-03-31T16:00:00Z","clock":"2025-03-31T16:15:00Z","plugin":"00","again":false,"asked_until":null,
+        "doubtful_until":null,"looks_back":[0],"fetches":[{"state":"submitted","link":"/jobs/1"}],"delivering":true}],
+        "dead":[],"recent":{},"origin":"http://x","ids_of":null,"sinks":["siem"],"last_event":null,
+        "look_back":{"known_from":"2025-03-30T00:00:00Z","depth":0,"looked":{"0":"2025-03-31T15:30:00Z"}},"untold":[]}"#;
+    let record = Record::decode("k", third.as_bytes()).unwrap();
+    assert_eq!((record.form, record.places.len()), (4, 0));
+    assert_eq!(
+        (record.windows[0].state(), record.windows[0].only.len()),
+        ("delivering", 0)
+    );
+    assert_eq!(record.sinks, ["siem"]);
+    assert_eq!(Record::decode("k", &record.encode().unwrap()).unwrap(), record);
+}
+
+#[test]
+fn a_stream_that_is_rewound_asks_for_what_lies_behind_again() {
+    let at = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();
+    let mut record = record();
+    record.watermark = Some(at(20));
+    record.covered = vec![Interval::new(at(0), at(20)), Interval::new(at(30), at(40))];
+    record.look_back.looked.insert(3600, at(21));
+    let between = |name: &str, from: i64, to: i64| window(name, Interval::new(at(from), at(to)), at(to));
+    record.windows = vec![
+        between("old", 2, 4).into(),
+        between("part", 20, 21).into(),
+        between("ahead", 21, 22).into(),
+    ];
+    record.deliver_in_part(crate::PartDelivery {
+        end: end("part"),
+        only: vec!["a".into(), "b".into()],
+        answered: vec!["a".into()],
+        ..crate::PartDelivery::default()
+    });
+    assert_eq!(record.fetched().watermark, Some(at(21)));
+    record.rewind(at(10), at(50));
+    assert_eq!(
+        (record.watermark, record.covered.as_slice()),
+        (Some(at(10)), [Interval::new(at(0), at(10))].as_slice())
+    );
+    assert_eq!(record.fetched().due(at(12)), [Interval::new(at(10), at(12))]);
+    assert_eq!(record.look_back.looked[&3600], at(10));
+    let open: Vec<_> = record.windows.iter().map(|window| window.name.as_str()).collect();
+    assert_eq!(open, ["old", "part"], "what waits for a sink waits on");
+    assert_eq!(record.waiting_for("b").len(), 1);
+    record.answer("part", &["b".into()]);
+    record.commit(&end("part"));
+    assert_eq!(record.watermark, Some(at(10)), "and counts for nobody else");
 }
 
 proptest! {

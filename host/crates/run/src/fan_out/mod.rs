@@ -3,12 +3,13 @@
 //! Every sink has a task and a short queue. A sink that is slow, down or at its end holds nobody else back for longer
 //! than its queue is full; what becomes of each event is in the sinks' [`DeliveryCounters`].
 
+mod behind;
 mod event_pool;
 mod loss;
 mod outcome;
+mod part;
 mod sink_worker;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,13 +23,17 @@ use crate::observer::{RunObserver, SinkProgress};
 use crate::route::Router;
 use crate::stream_ledger::{Checkpoint, SharedCheckpoint, StreamLedger};
 use event::{Event, Provenance};
-use sink::{Delivery, DeliveryCounters, Guarantee, SinkError};
+use ledger::{InFlight, Record};
+use part::{WindowPart, unanswered};
+use sink::{Delivery, DeliveryCounters, Guarantee, SinkError, in_one_line};
 use sink_worker::{SinkCommand, SinkWorkerError, work};
 
+pub use behind::SinkBehind;
+pub(crate) use behind::lagging;
 pub(crate) use event_pool::EventPool;
 pub use loss::Loss;
 pub(crate) use loss::told;
-pub(crate) use outcome::settled;
+pub(crate) use outcome::{SinkOutcome, settled, without_down};
 
 /// Batches that wait for a sink, at most.
 const QUEUE: usize = 8;
@@ -39,7 +44,7 @@ pub struct RunSink {
     pub delivery: Delivery,
     /// True where the run is done only once the sink has answered for every event.
     pub required: bool,
-    /// The fate of the sink's events while it is down; none leaves that to the run.
+    /// The fate of the sink's events while it is down; none is to wait, where that is possible.
     pub when_down: Option<WhenDown>,
 }
 
@@ -47,7 +52,8 @@ pub struct RunSink {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WhenDown {
-    /// The window stays in flight, and the next run goes on there. It takes a ledger and a sink that is required.
+    /// They wait for this sink while the others go on, and the next run delivers them first. It takes a ledger and a sink that is
+    /// required.
     Wait,
     /// They are set aside, and the other sinks go on.
     DeadLetters,
@@ -75,27 +81,31 @@ struct SinkWorker {
     queue: Option<mpsc::Sender<SinkCommand>>,
     /// True where the sink's progress is kept, so that the answer to the batch under way is worth waiting for.
     marked: bool,
+    /// The sink's part in the window under way.
+    part: WindowPart,
     task: Option<AbortOnDropHandle<(Delivery, Result<(), SinkWorkerError>)>>,
+    /// The end of its task, where that came before the sinks were closed.
+    ended: Option<WorkerEnd>,
 }
 
-/// The answers of required sinks for the events of a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FlushOutcome {
-    /// All of them, durably.
-    Safe,
-    /// All of them, but what some have taken is safe only once they are closed.
-    AtClose,
-    /// Not all of them.
-    Failed,
-}
-
-/// The end of a sink.
-pub(crate) struct SinkOutcome {
-    pub(crate) name: String,
-    pub(crate) required: bool,
-    pub(crate) result: Result<(), SinkWorkerError>,
+/// The end of a sink's task.
+struct WorkerEnd {
+    result: Result<(), SinkWorkerError>,
     /// Why events could not be set aside.
-    pub(crate) trouble: Option<String>,
+    trouble: Option<String>,
+}
+
+/// The answers of the sinks that a window is owed to for its events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct FlushOutcome {
+    /// Sinks that have it durably.
+    pub(crate) answered: Vec<String>,
+    /// Sinks that have it, safely only once they are closed.
+    pub(crate) at_close: Vec<String>,
+    /// Sinks that are down and whose events wait.
+    pub(crate) down: Vec<String>,
+    /// True where a sink did not take all of it for another reason.
+    pub(crate) failed: bool,
 }
 
 /// A sink's counts, for the summary.
@@ -131,7 +141,6 @@ impl FanOut {
         provenance: Arc<Provenance>,
         book: Option<&StreamLedger>,
     ) -> Self {
-        let alone = outlets.len() == 1;
         let enough = CancellationToken::new();
         let used = EventPool::default();
         let lanes = outlets.into_iter().map(|mut outlet| {
@@ -145,11 +154,7 @@ impl FanOut {
                 let kept = outlet.delivery.is_durable() || outlet.delivery.seal_with(Arc::new(keeper.clone()));
                 kept.then_some(keeper)
             });
-            // Where there are others, one that is down must not hold them up.
-            let waits = match outlet.when_down {
-                Some(set) => set == WhenDown::Wait,
-                None => alone,
-            };
+            let waits = outlet.when_down.unwrap_or(WhenDown::Wait) == WhenDown::Wait;
             if waits && outlet.required && mark.is_some() {
                 outlet.delivery.wait_when_down();
             }
@@ -162,6 +167,12 @@ impl FanOut {
                 before,
                 queue: Some(queue),
                 marked: mark.is_some(),
+                part: WindowPart {
+                    takes: true,
+                    owed: outlet.required,
+                    bound: None,
+                },
+                ended: None,
                 task: Some(AbortOnDropHandle::new(tokio::spawn(
                     work(outlet.delivery, orders, mark, used.clone(), enough.clone()).in_current_span(),
                 ))),
@@ -178,11 +189,16 @@ impl FanOut {
         }
     }
 
-    /// Tells every sink that a window begins.
-    pub(crate) async fn begin(&mut self, window: &str, in_flight: BTreeSet<String>) {
-        let (window, in_flight) = (Arc::<str>::from(window), Arc::new(in_flight));
+    /// Tells every sink that has a part in a window that it begins.
+    pub(crate) async fn begin(&mut self, window: &InFlight, record: &Record) {
+        let name = Arc::<str>::from(window.name.as_str());
         for lane in &mut self.lanes {
-            let order = SinkCommand::Begin(Arc::clone(&window), Arc::clone(&in_flight));
+            lane.part = WindowPart::of(&lane.name, lane.required, window, record);
+            if !lane.part.takes {
+                continue;
+            }
+            let in_flight = unanswered(&lane.name, &window.name, record);
+            let order = SinkCommand::Begin(Arc::clone(&name), in_flight);
             if let Some(queue) = &lane.queue
                 && queue.send(order).await.is_err()
             {
@@ -191,36 +207,70 @@ impl FanOut {
         }
     }
 
-    /// Waits until every sink has answered for all that was sent to it, and says what that is worth.
+    /// Waits until every sink with a part in the window has answered for all that was sent to it, and says who has what.
     pub(crate) async fn settle(&mut self) -> FlushOutcome {
         let mut asked = Vec::new();
         for lane in &mut self.lanes {
             let (sender, answer) = oneshot::channel();
-            if let Some(queue) = &lane.queue
+            if lane.part.takes
+                && let Some(queue) = &lane.queue
                 && queue.send(SinkCommand::Settle(sender)).await.is_err()
             {
                 lane.queue = None;
             }
             asked.push(answer);
         }
-        let mut standing = FlushOutcome::Safe;
+        let mut outcome = FlushOutcome::default();
         for (lane, answer) in self.lanes.iter_mut().zip(asked) {
+            if !lane.part.takes {
+                continue;
+            }
             let durable = answer.await;
             if durable.is_err() {
                 lane.queue = None;
+                lane.end().await;
+            }
+            if !lane.part.owed {
+                continue;
             }
             let undelivered = lane.tally.undelivered() > 0;
+            let name = lane.name.clone();
             match durable {
-                _ if !lane.required => {}
                 // Its reader has what it wanted; what that means is decided at the end.
-                Err(_) if lane.tally.is_closed() => standing = worse(standing, FlushOutcome::AtClose),
-                Err(_) => standing = FlushOutcome::Failed,
-                Ok(_) if undelivered => standing = FlushOutcome::Failed,
-                Ok(true) => {}
-                Ok(false) => standing = worse(standing, FlushOutcome::AtClose),
+                Err(_) if lane.tally.is_closed() => outcome.at_close.push(name),
+                Err(_) if lane.waits() => outcome.down.push(name),
+                Err(_) => outcome.failed = true,
+                Ok(_) if undelivered => outcome.failed = true,
+                Ok(true) => outcome.answered.push(name),
+                Ok(false) => outcome.at_close.push(name),
             }
         }
-        standing
+        outcome
+    }
+
+    /// Sinks that windows may be owed to, besides those that are named with them.
+    pub(crate) fn required(&self) -> Vec<String> {
+        let required = self.lanes.iter().filter(|lane| lane.required);
+        required.map(|lane| lane.name.clone()).collect()
+    }
+
+    /// Says whether the run delivers to a sink.
+    pub(crate) fn has(&self, sink: &str) -> bool {
+        self.lanes.iter().any(|lane| lane.name == sink)
+    }
+
+    /// Says whether a sink of the run takes events still.
+    pub(crate) fn takes(&self, sink: &str) -> bool {
+        self.lanes.iter().any(|lane| lane.name == sink && lane.queue.is_some())
+    }
+
+    /// The reason why a sink is down, where its events wait.
+    pub(crate) fn why_down(&self, sink: &str) -> Option<String> {
+        let lane = self.lanes.iter().find(|lane| lane.name == sink && lane.waits())?;
+        match &lane.ended.as_ref()?.result {
+            Err(error) => Some(in_one_line(error)),
+            Ok(()) => None,
+        }
     }
 
     /// Sends events on their ways, waiting where a queue is full.
@@ -228,6 +278,9 @@ impl FanOut {
         let mut shares = self.shares(&events);
         let everything = Arc::new(events);
         for (lane, share) in self.lanes.iter_mut().zip(&mut shares) {
+            if !lane.part.takes {
+                continue;
+            }
             let batch = match share.take() {
                 None => Arc::clone(&everything),
                 Some(share) if share.is_empty() => continue,
@@ -252,7 +305,8 @@ impl FanOut {
     /// The share of the events that each sink gets; none means all of them, which costs no copy.
     fn shares(&mut self, events: &[Event]) -> Vec<Option<Vec<Event>>> {
         let sinks = self.lanes.len();
-        if matches!(self.router, Router::All) {
+        let bounds: Vec<_> = self.lanes.iter().map(|lane| lane.part.bound).collect();
+        if matches!(self.router, Router::All) && bounds.iter().all(Option::is_none) {
             return vec![None; sinks];
         }
         let mut ways = Vec::with_capacity(events.len() * sinks);
@@ -261,9 +315,16 @@ impl FanOut {
             if !self.chosen.contains(&true) {
                 self.unrouted += 1;
             }
+            for (chosen, bound) in self.chosen.iter_mut().zip(&bounds) {
+                *chosen &= !bound.is_some_and(|bound| bound.leaves_out(event));
+            }
             ways.extend_from_slice(&self.chosen);
         }
-        let share = |sink| {
+        let takes: Vec<bool> = self.lanes.iter().map(|lane| lane.part.takes).collect();
+        let share = |sink: usize| {
+            if takes.get(sink) == Some(&false) {
+                return Some(Vec::new());
+            }
             let chosen = || ways.iter().skip(sink).step_by(sinks);
             if chosen().all(|chosen| *chosen) {
                 return None;
@@ -274,9 +335,17 @@ impl FanOut {
         (0..sinks).map(share).collect()
     }
 
-    /// Says whether no sink takes any more events.
+    /// Says whether no sink with a part in the window takes any more events.
     pub(crate) fn is_over(&self) -> bool {
-        self.lanes.iter().all(|lane| lane.queue.is_none())
+        let mut lanes = self.lanes.iter().filter(|lane| lane.part.takes);
+        lanes.all(|lane| lane.queue.is_none())
+    }
+
+    /// Says whether windows still get to a sink that is to answer for them; where none is to answer, to any.
+    pub(crate) fn goes_on(&self) -> bool {
+        let any = self.lanes.iter().any(|lane| lane.required);
+        let mut lanes = self.lanes.iter().filter(|lane| lane.required || !any);
+        lanes.any(|lane| lane.queue.is_some())
     }
 
     /// Says whether there is more than one sink.
@@ -304,24 +373,16 @@ impl FanOut {
         }
         let mut endings = Vec::new();
         for place in 0..self.lanes.len() {
-            let Some(mut task) = self.lanes.get_mut(place).and_then(|lane| lane.task.take()) else {
+            while let Some(lane) = self.lanes.get_mut(place)
+                && tokio::time::timeout(LOOK, lane.end()).await.is_err()
+            {
+                observer.delivering(&self.progress());
+            }
+            let Some(lane) = self.lanes.get_mut(place) else {
                 continue;
             };
-            let ended = loop {
-                match tokio::time::timeout(LOOK, &mut task).await {
-                    Ok(ended) => break ended,
-                    Err(_) => observer.delivering(&self.progress()),
-                }
-            };
-            let Some(lane) = self.lanes.get(place) else { continue };
-            let (trouble, result) = match ended {
-                Ok((delivery, result)) => (delivery.trouble().map(str::to_owned), result),
-                Err(_) => (
-                    None,
-                    Err(SinkWorkerError::Sink(SinkError::Ended {
-                        sink: lane.name.clone(),
-                    })),
-                ),
+            let Some(WorkerEnd { result, trouble }) = lane.ended.take() else {
+                continue;
             };
             endings.push(SinkOutcome {
                 name: lane.name.clone(),
@@ -394,11 +455,29 @@ impl FanOut {
     }
 }
 
-/// The worse of two standings.
-fn worse(one: FlushOutcome, other: FlushOutcome) -> FlushOutcome {
-    match (one, other) {
-        (FlushOutcome::Failed, _) | (_, FlushOutcome::Failed) => FlushOutcome::Failed,
-        (FlushOutcome::AtClose, _) | (_, FlushOutcome::AtClose) => FlushOutcome::AtClose,
-        (FlushOutcome::Safe, FlushOutcome::Safe) => FlushOutcome::Safe,
+impl SinkWorker {
+    /// Waits for the end of the task, which has ended or is about to.
+    async fn end(&mut self) {
+        let Some(task) = &mut self.task else { return };
+        let ended = task.await;
+        self.task = None;
+        self.ended = Some(match ended {
+            Ok((delivery, result)) => WorkerEnd {
+                result,
+                trouble: delivery.trouble().map(str::to_owned),
+            },
+            Err(_) => WorkerEnd {
+                result: Err(SinkWorkerError::Sink(SinkError::Ended {
+                    sink: self.name.clone(),
+                })),
+                trouble: None,
+            },
+        });
+    }
+
+    /// Says whether the sink is down and its events wait for another run.
+    fn waits(&self) -> bool {
+        let ended = self.ended.as_ref();
+        ended.is_some_and(|ended| matches!(&ended.result, Err(error) if error.leaves_events_waiting()))
     }
 }

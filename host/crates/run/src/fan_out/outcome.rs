@@ -1,11 +1,39 @@
 //! What the endings of all sinks mean for the run.
 
+use super::SinkCounts;
 use super::loss::Loss;
 use super::sink_worker::SinkWorkerError;
-use super::{SinkCounts, SinkOutcome};
 use crate::RunError;
 use crate::stream_ledger::CheckpointError;
 use sink::{SinkError, in_one_line};
+
+/// The end of a sink.
+pub(crate) struct SinkOutcome {
+    pub(crate) name: String,
+    pub(crate) required: bool,
+    pub(crate) result: Result<(), SinkWorkerError>,
+    /// Why events could not be set aside.
+    pub(crate) trouble: Option<String>,
+}
+
+impl SinkOutcome {
+    /// Says whether the sink has all that it was to have: it is closed well, or its reader wants no more.
+    pub(crate) fn has_all(&self) -> bool {
+        matches!(self.result, Ok(()) | Err(SinkWorkerError::Sink(SinkError::Closed)))
+    }
+
+    fn waits(&self) -> bool {
+        self.required && matches!(&self.result, Err(error) if error.leaves_events_waiting())
+    }
+}
+
+/// The endings and counts without those of required sinks that are down, where other required ones have what these lack: it waits
+/// for them.
+pub(crate) fn without_down(endings: Vec<SinkOutcome>, counts: Vec<SinkCounts>) -> (Vec<SinkOutcome>, Vec<SinkCounts>) {
+    let others = endings.iter().any(|ending| ending.required && ending.has_all());
+    let pairs = endings.into_iter().zip(counts);
+    pairs.filter(|(ending, _)| !(others && ending.waits())).unzip()
+}
 
 /// The result of a run whose sinks ended so.
 pub(crate) fn settled(endings: Vec<SinkOutcome>, counts: &[SinkCounts]) -> Result<(), RunError> {

@@ -14,7 +14,7 @@ use sink::{Delivery, SinkError};
 /// An order to a sink's task.
 pub(super) enum SinkCommand {
     /// A window begins; these are in flight.
-    Begin(Arc<str>, Arc<BTreeSet<String>>),
+    Begin(Arc<str>, BTreeSet<String>),
     Deliver(Arc<Vec<Event>>),
     /// The window's events are all sent: answer for them, and say whether that is durable.
     Settle(oneshot::Sender<bool>),
@@ -34,6 +34,13 @@ pub(crate) enum SinkWorkerError {
     /// The sink was given up between two batches.
     #[error("given up")]
     GivenUp,
+}
+
+impl SinkWorkerError {
+    /// Says whether the sink's events wait for another run, which delivers them.
+    pub(super) fn leaves_events_waiting(&self) -> bool {
+        matches!(self, SinkWorkerError::Sink(error) if error.leaves_events_waiting())
+    }
 }
 
 impl From<SinkError> for SinkWorkerError {

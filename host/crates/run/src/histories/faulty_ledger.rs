@@ -106,11 +106,12 @@ impl FaultyLedger {
 
     /// Whether what the record names is there, and is what it says.
     async fn look(&self, record: &Record) -> Result<(), LedgerError> {
-        let mut documents = self.ledger.list(&record.stream.ids_prefix()).await?;
-        for (day, noted) in &record.recent {
+        let documents = self.ledger.list(&record.stream.ids_prefix()).await?;
+        let waiting = record.windows.iter().filter_map(|window| window.known.as_ref());
+        for (day, noted) in record.recent.iter().chain(waiting.flatten()) {
             let key = record.stream.ids_key(*day, noted);
-            let place = documents.iter().position(|document| document.key == key);
-            let ids = place.and_then(|place| DayIds::decode(documents.swap_remove(place).body, noted));
+            let found = documents.iter().find(|document| document.key == key);
+            let ids = found.and_then(|found| DayIds::decode(found.body.clone(), noted));
             if ids.is_none() {
                 let wrong = format!("the record names ids that are not there: {key}");
                 lock(&self.world).violations.push(wrong);

@@ -47,6 +47,9 @@ impl History {
             self.setting.sinks.len(),
         );
         world.truth = self.begins;
+        world.clocks_are_right = self.runs.iter().all(|run| run.skew == 0);
+        world.is_orderly =
+            (self.runs.iter()).all(|run| run.damage.is_none() && run.broken.is_none() && run.places.is_none());
         world.open = self.open();
         world.events.clone_from(&self.events);
         if self.setting.letters {
@@ -134,7 +137,7 @@ impl History {
         }
         // These are told at the end of a run that did what there was to do.
         let result = match result {
-            Err(RunError::Gap { .. } | RunError::DeadLettered { .. }) => Ok(()),
+            Err(RunError::Gap { .. } | RunError::DeadLettered { .. } | RunError::GoneFor { .. }) => Ok(()),
             result => result,
         };
         (late, result.map_err(|error| format!("{error:?}")))
@@ -232,7 +235,7 @@ fn stream() -> Stream {
 async fn catch_up(ledger: &Arc<dyn Ledger>, world: &Shared) {
     let key = stream().key();
     let found = ledger.load(&key).await.unwrap();
-    let mark = found.and_then(|found| Record::decode(&key, &found.body).unwrap().watermark);
+    let mark = found.and_then(|found| Record::decode(&key, &found.body).unwrap().fetched().watermark);
     let mut world = lock(world);
     world.truth = mark.map_or(world.truth, |mark| world.truth.max(mark.as_millisecond()));
 }
@@ -240,9 +243,15 @@ async fn catch_up(ledger: &Arc<dyn Ledger>, world: &Shared) {
 /// How many documents of ids there are that the record does not name.
 async fn unnamed(ledger: &Arc<dyn Ledger>) -> usize {
     let found = ledger.load(&stream().key()).await.unwrap();
-    let recent = found.map(|found| Record::decode(&found.key, &found.body).unwrap().recent);
+    let record = found.map(|found| Record::decode(&found.key, &found.body).unwrap());
+    let mut named = std::collections::BTreeSet::new();
+    if let Some(record) = record {
+        let waiting = record.windows.iter().filter_map(|window| window.known.as_ref());
+        let noted = record.recent.iter().chain(waiting.flatten());
+        named.extend(noted.map(|(day, noted)| stream().ids_key(*day, noted)));
+    }
     let there = ledger.list(&stream().ids_prefix()).await.unwrap();
-    there.len() - recent.map_or(0, |recent| recent.len())
+    there.iter().filter(|document| !named.contains(&document.key)).count()
 }
 
 fn sink_refuses(held: &mut world::ReceivedIds, refuses: Option<u32>) {
@@ -371,6 +380,11 @@ fn whatever_happens_nothing_is_lost_doubled_or_forgotten() {
         "told to stop",
         "watermark ahead of the clock",
         "checked batch by batch",
+        "window delivered in part",
+        "window answered later",
+        "sink left out",
+        "sink added",
+        "filled in for a sink",
     ] {
         assert!(
             seen.0.get(what).is_some_and(|times| *times > 10),

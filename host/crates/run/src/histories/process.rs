@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use super::faulty_ledger::{FaultyLedger, FaultyLife, Receiver};
 use super::plugin::ModelReport;
-use super::script::{Process, Setting};
+use super::script::{Ask, Process, Setting};
 use super::server::{LateAnswer, Server, file};
-use super::world::{Shared, lock};
+use super::world::{Shared, at, lock};
 use super::{LAG_MS, stream};
 use crate::fan_out::{RunSink, WhenDown};
 use crate::route::Router;
-use crate::stream_ledger::{StreamFacts, StreamLedger};
+use crate::stream_ledger::{SinkFact, StreamFacts, StreamLedger};
 use crate::windows::{LedgerOptions, depth};
 use crate::{Rejects, Run, RunError, RunObserver};
 use event::samples;
@@ -63,15 +63,16 @@ impl ProcessPlace<'_> {
         late: Option<LateAnswer>,
         ledger: FaultyLedger,
     ) -> Left {
-        let book = match StreamLedger::open(Arc::new(ledger), stream(), self.facts(), self.spool.to_owned()).await {
-            Ok(book) => Arc::new(book),
-            Err(error) => {
-                return Left {
-                    late: None,
-                    result: Err(error.into()),
-                };
-            }
-        };
+        let book =
+            match StreamLedger::open(Arc::new(ledger), stream(), self.facts(process), self.spool.to_owned()).await {
+                Ok(book) => Arc::new(book),
+                Err(error) => {
+                    return Left {
+                        late: None,
+                        result: Err(error.into()),
+                    };
+                }
+            };
         let before = book.record();
         let server = Arc::new(Server {
             jobs: self.setting.jobs,
@@ -84,11 +85,13 @@ impl ProcessPlace<'_> {
             last: Mutex::new(None),
             asked: Mutex::default(),
         });
-        let (summary, result) = self.run(number, process, &book, &server).execute().await;
+        let only = self.only(process, &before);
+        let run = self.run(number, process, &book, &server, &only);
+        let (summary, result) = run.execute().await;
         if summary.duplicates > 0 {
             lock(&self.world).seen.note("rows seen before");
         }
-        self.look(&before, &book.record(), &server, &result);
+        self.look(process, &only, &before, &book.record(), &server, &result);
         if matches!(result, Err(RunError::Stopped)) && process.glitch.is_none() {
             self.stopped(&before, &book.record());
         }
@@ -96,7 +99,29 @@ impl ProcessPlace<'_> {
         Left { late, result }
     }
 
-    fn run(&self, number: usize, process: &Process, book: &Arc<StreamLedger>, server: &Arc<Server>) -> Run {
+    /// The sinks that a run is for alone, because they lack what others have.
+    fn only(&self, process: &Process, record: &Record) -> Vec<String> {
+        if !matches!(process.ask, Ask::Lacking(..)) {
+            return Vec::new();
+        }
+        let names = self.sinks_of(process).map(name);
+        let begins_later = |name: &String| record.places.get(name).is_some_and(|place| place.since.is_some());
+        let only: Vec<String> = names.filter(begins_later).collect();
+        if !only.is_empty() {
+            lock(&self.world).seen.note("filled in for a sink");
+        }
+        only
+    }
+
+    fn run(
+        &self,
+        number: usize,
+        process: &Process,
+        book: &Arc<StreamLedger>,
+        server: &Arc<Server>,
+        only: &[String],
+    ) -> Run {
+        let is_of_run = |place: &usize| only.is_empty() || only.contains(&name(*place));
         let now = lock(&self.world).clock;
         let (wanted, period) = process.asks(now);
         Run {
@@ -115,7 +140,9 @@ impl ProcessPlace<'_> {
             },
             window: period,
             fetcher: Arc::clone(server) as _,
-            outlets: (0..self.setting.sinks.len()).map(|place| self.outlet(place)).collect(),
+            outlets: (self.sinks_of(process).filter(is_of_run))
+                .map(|place| self.outlet(place))
+                .collect(),
             router: Router::All,
             provenance: Arc::new(samples::epm()),
             observer: Arc::new(Watching(Arc::clone(&self.world))),
@@ -129,6 +156,7 @@ impl ProcessPlace<'_> {
                 expect_events_every: None,
                 windows_ahead: process.ahead,
                 wanted,
+                only: only.to_vec(),
             }),
             rejects: Rejects::default(),
         }
@@ -153,18 +181,43 @@ impl ProcessPlace<'_> {
         }
     }
 
-    fn facts(&self) -> StreamFacts {
+    fn facts(&self, process: &Process) -> StreamFacts {
+        let names: Vec<String> = self.sinks_of(process).map(name).collect();
+        let all = (0..self.setting.sinks.len()).map(name);
         StreamFacts {
             depth: depth(self.setting.granularity, &LOOK_BACK),
+            places: (names.iter())
+                .map(|name| SinkFact {
+                    name: name.clone(),
+                    ..SinkFact::default()
+                })
+                .collect(),
+            begins: Some(at(lock(&self.world).clock)),
+            removed: all.filter(|name| !names.contains(name)).collect(),
+            sinks: names,
             ..StreamFacts::default()
         }
+    }
+
+    /// The sinks that a process delivers to: one at the least.
+    fn sinks_of(&self, process: &Process) -> impl Iterator<Item = usize> {
+        let sinks = self.setting.sinks.len();
+        let is_left_out = |place: &usize| process.without.get(*place) == Some(&true);
+        let all = (0..sinks).all(|place| is_left_out(&place));
+        let of: Vec<usize> = (0..sinks)
+            .filter(|place| !is_left_out(place) || (all && *place == 0))
+            .collect();
+        if of.len() < sinks {
+            lock(&self.world).seen.note("sink left out");
+        }
+        of.into_iter()
     }
 
     fn outlet(&self, place: usize) -> RunSink {
         let set = &self.setting.sinks[place];
         let receiver = Receiver {
             place,
-            name: format!("sink-{place}"),
+            name: name(place),
             limits: BatchLimits {
                 events: set.batch,
                 bytes: 1 << 20,
@@ -193,7 +246,17 @@ impl ProcessPlace<'_> {
     }
 
     /// Checks everything that must hold when a process has ended by itself.
-    fn look(&self, before: &Record, after: &Record, server: &Server, result: &Result<(), RunError>) {
+    fn look(
+        &self,
+        process: &Process,
+        only: &[String],
+        before: &Record,
+        after: &Record,
+        server: &Server,
+        result: &Result<(), RunError>,
+    ) {
+        let is_of_run = |place: &usize| only.is_empty() || only.contains(&name(*place));
+        let of_process: Vec<usize> = self.sinks_of(process).filter(is_of_run).collect();
         let mut world = lock(&self.world);
         if self.life.is_over() {
             return;
@@ -205,13 +268,24 @@ impl ProcessPlace<'_> {
                 world.seen.note("document taken up");
             }
         }
-        if result.is_ok() && !after.windows.is_empty() {
+        if result.is_ok() && only.is_empty() && !after.windows.is_empty() {
             let names: Vec<_> = after.windows.iter().map(|window| &window.name).collect();
             world
                 .violations
                 .push(format!("a run that ended well leaves windows in flight: {names:?}"));
         }
+        // Whoever is neither down nor left out is not behind.
+        if matches!(result, Ok(()) | Err(RunError::Behind { .. })) {
+            for place in of_process {
+                let was_down = process.refuses.get(place).is_some_and(|refuses| *refuses > 0);
+                if !was_down && !after.waiting_for(&name(place)).is_empty() {
+                    let wrong = format!("sink {place} was up and stays behind");
+                    world.violations.push(wrong);
+                }
+            }
+        }
         match result {
+            Err(RunError::Behind { .. }) => world.seen.note("sinks left behind"),
             Err(RunError::Stopped) => world.seen.note("told to stop"),
             Err(RunError::Ahead { .. }) => world.seen.note("watermark ahead of the clock"),
             Err(RunError::TooManyRejected(_)) => world.seen.note("window held open"),
@@ -233,6 +307,11 @@ impl ProcessPlace<'_> {
             lock(&self.world).violations.push(wrong.into());
         }
     }
+}
+
+/// The name of a sink.
+pub(super) fn name(place: usize) -> String {
+    format!("sink-{place}")
 }
 
 /// The fetches whose documents are here.

@@ -50,6 +50,8 @@ pub(super) struct Process {
     pub(super) glitch: Option<(u8, Glitch)>,
     /// Deliveries that each sink refuses.
     pub(super) refuses: Vec<u32>,
+    /// Sinks that the process does not deliver to: they are added later, or were removed.
+    pub(super) without: Vec<bool>,
     /// The damage done to documents on the spool before the process.
     pub(super) damage: Option<Damage>,
     /// The server has lost its jobs and files.
@@ -93,6 +95,8 @@ pub(super) enum Ask {
     Due,
     Period(i64, i64),
     Missing(i64, i64, u32),
+    /// For sinks that were added later: what they lack.
+    Lacking(i64, i64, u32),
 }
 
 impl Process {
@@ -106,6 +110,7 @@ impl Process {
             ahead: 4,
             glitch: None,
             refuses: Vec::new(),
+            without: Vec::new(),
             damage: None,
             forgets: false,
             fails: false,
@@ -128,7 +133,9 @@ impl Process {
         match self.ask {
             Ask::Due => (RunMode::Incremental, period(1, 1)),
             Ask::Period(back, days) => (RunMode::Period, period(back, days)),
-            Ask::Missing(back, length, days) => (RunMode::Backfill { days }, period(back, length)),
+            Ask::Missing(back, length, days) | Ask::Lacking(back, length, days) => {
+                (RunMode::Backfill { days }, period(back, length))
+            }
         }
     }
 }
@@ -154,7 +161,7 @@ fn setting() -> impl Strategy<Value = Setting> {
         prop::option::weighted(0.7, 1_u32..4),
         prop::bool::weighted(0.8),
         1_usize..4,
-        vec(sink, 1..3),
+        vec(sink, 1..4),
         prop::bool::weighted(0.03),
     )
         .prop_map(
@@ -193,6 +200,7 @@ fn process() -> impl Strategy<Value = Process> {
         12 => Just(Ask::Due),
         1 => (1_i64..9, 1_i64..5).prop_map(|(back, days)| Ask::Period(back, days)),
         1 => (1_i64..9, 1_i64..9, 1_u32..4).prop_map(|(back, length, days)| Ask::Missing(back, length, days)),
+        1 => (1_i64..9, 1_i64..9, 1_u32..4).prop_map(|(back, length, days)| Ask::Lacking(back, length, days)),
     ];
     let damage = prop::sample::select(vec![Damage::Cut, Damage::Changed, Damage::Gone]);
     let server = (
@@ -211,12 +219,12 @@ fn process() -> impl Strategy<Value = Process> {
         prop::option::weighted(0.15, prop_oneof![0_u16..40, 0_u16..160]),
         1_usize..5,
         prop::option::weighted(0.25, glitch),
-        vec(refuses, 2),
+        (vec(refuses, 3), vec(prop::bool::weighted(0.12), 3)),
         prop::option::weighted(0.08, damage),
         prop::bool::weighted(0.2),
     );
     (advance, skew, process, server, ask).prop_map(|(advance, skew, process, server, ask)| {
-        let (ends, stops, ahead, glitch, refuses, damage, late) = process;
+        let (ends, stops, ahead, glitch, (refuses, without), damage, late) = process;
         let (forgets, fails, slow, patience, places, broken) = server;
         Process {
             advance,
@@ -226,6 +234,7 @@ fn process() -> impl Strategy<Value = Process> {
             ahead,
             glitch,
             refuses,
+            without,
             damage,
             forgets,
             fails,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::Timestamp;
 
+use super::process::name;
 use crate::windows::GONE;
 use ledger::{FetchState, InFlight, Interval, Record, without};
 use sandbox::Granularity;
@@ -103,6 +104,10 @@ pub(super) struct World {
     pub(super) unsure: BTreeMap<String, u32>,
     /// True where windows died of which sinks had events.
     pub(super) died_half: bool,
+    /// True where no process has a clock that is off.
+    pub(super) clocks_are_right: bool,
+    /// True where every document can be read whenever it is delivered.
+    pub(super) is_orderly: bool,
     pub(super) seen: EventTally,
     pub(super) violations: Vec<String>,
 }
@@ -142,6 +147,8 @@ impl World {
             first: None,
             unsure: BTreeMap::new(),
             died_half: false,
+            clocks_are_right: false,
+            is_orderly: false,
             seen: EventTally::default(),
             violations: Vec::new(),
         }
@@ -266,6 +273,11 @@ impl World {
             for window in &old.windows {
                 self.outlived(window, new);
             }
+            self.in_order(old, new);
+            self.asked_once(old, new);
+            if old.places.keys().len() < new.places.len() && old.watermark.is_some() {
+                self.seen.note("sink added");
+            }
             if new.lost != old.lost {
                 self.seen.note("gap");
             }
@@ -282,9 +294,61 @@ impl World {
         }
     }
 
+    /// A sink gets the windows that wait for it from the oldest to the latest.
+    fn in_order(&mut self, old: &Record, new: &Record) {
+        let waits = |window: &InFlight, sink: &String| window.waits_for().any(|name| name == sink);
+        for (place, window) in old.windows.iter().enumerate() {
+            for sink in window.waits_for() {
+                let now = new.window(&window.name);
+                if now.is_some_and(|now| waits(now, sink)) {
+                    continue;
+                }
+                self.seen.note("window answered later");
+                let earlier = old.windows.iter().take(place);
+                let left = earlier.filter(|earlier| {
+                    let now = new.window(&earlier.name);
+                    now.is_some_and(|now| waits(now, sink))
+                });
+                if self.is_orderly && left.count() > 0 {
+                    self.violations
+                        .push(format!("{} came to {sink} before its turn", window.name));
+                }
+            }
+        }
+        let in_part = |record: &Record| record.windows.iter().filter(|window| window.end.is_some()).count();
+        if in_part(new) > in_part(old) {
+            self.seen.note("window delivered in part");
+        }
+    }
+
+    /// What was fetched is not asked for again because a sink lacks it.
+    fn asked_once(&mut self, old: &Record, new: &Record) {
+        if self.granularity == Granularity::Day || !self.clocks_are_right {
+            return;
+        }
+        let covered = old.fetched().covered;
+        let begun = new.windows.iter().filter(|window| old.window(&window.name).is_none());
+        for window in begun.filter(|window| !window.named && window.end.is_none()) {
+            let asked = Interval::new(window.begins(), window.period.to);
+            if without(asked, &covered) != ledger::merged(vec![asked]) {
+                self.violations
+                    .push(format!("{asked:?} is asked for again: {covered:?}"));
+            }
+        }
+    }
+
     /// A window that is in flight stays so until it is covered or given up, and its fetches never fall back.
     fn outlived(&mut self, window: &InFlight, new: &Record) {
+        let anew = format!(
+            "{}-r",
+            window.name.rsplit_once("-r").map_or(&*window.name, |(first, _)| first)
+        );
         let Some(now) = new.windows.iter().find(|now| now.name == window.name) else {
+            if new.windows.iter().any(|now| now.name.starts_with(&anew)) {
+                self.seen.note("window fetched anew");
+                self.died_half = true;
+                return;
+            }
             // What had not happened by the clock of whoever ends it may stay open.
             let settled = window.settled.min(at(self.clock - self.open));
             let settled = Interval::new(window.period.from, settled.clamp(window.period.from, window.period.to));
@@ -295,7 +359,7 @@ impl World {
                 _ => {}
             }
             let died = died.is_some();
-            if !died && !without(settled, &new.covered).is_empty() {
+            if !died && !window.fills && !without(settled, &new.covered).is_empty() {
                 self.violation(format!("the window {} is forgotten", window.name));
             }
             self.died_half |= died && window.delivering;
@@ -324,7 +388,14 @@ impl World {
             let mut covered = record.covered.iter();
             covered.any(|interval| interval.from <= time && time < interval.to)
         };
-        let lacks = |event: &usize| (0..self.sinks.len()).any(|sink| !self.has(sink, *event, &letters));
+        // A sink is given what lies behind its place; what a wrong clock has fetched may lie there already.
+        let owed = |sink: usize, event: usize| {
+            let place = record.places.get(&name(sink));
+            let place = place.filter(|place| place.since.is_none() || self.clocks_are_right);
+            place.is_some_and(|place| place.holds(at(self.events[event].time)))
+        };
+        let lacks =
+            |event: &usize| (0..self.sinks.len()).any(|sink| owed(sink, *event) && !self.has(sink, *event, &letters));
         (0..self.events.len())
             .filter(|event| covered(self.events[*event].time))
             .filter(|event| !self.late.contains(event) && !self.purged.contains(event))

@@ -4,13 +4,13 @@ use jiff::Timestamp;
 
 use super::Pipeline;
 use crate::RunError;
-use crate::fan_out::settled;
+use crate::fan_out::{SinkBehind, SinkOutcome, settled, without_down};
 use crate::silence;
 use crate::stream_ledger::DurableChange;
 use crate::windows::{Delivered, RunMode, UncommittedWindow, say_held};
 use base::EVIDENCE;
 use base::counted::counted;
-use ledger::Record;
+use ledger::{Record, SinkStatus};
 use sandbox::ConnectionKind;
 use sink::in_one_line;
 
@@ -30,7 +30,7 @@ impl Pipeline {
         held: &mut Option<RunError>,
     ) -> Result<(), RunError> {
         base::failpoint!("close.before");
-        let endings = self.sinks.close(&*self.run.observer).await;
+        let mut endings = self.sinks.close(&*self.run.observer).await;
         base::failpoint!("close.after");
         if self.sinks.unrouted() > 0 {
             tracing::warn!(
@@ -38,7 +38,14 @@ impl Pipeline {
                 counted(self.sinks.unrouted(), "event matched", "events matched")
             );
         }
-        let settled = settled(endings, &self.sinks.counts());
+        let has = |ending: &&SinkOutcome| ending.has_all();
+        let closed: Vec<String> = endings.iter().filter(has).map(|ending| ending.name.clone()).collect();
+        let mut counts = self.sinks.counts();
+        // Others have what waits for those that are down.
+        if self.keeping.book.outlives() {
+            (endings, counts) = without_down(endings, counts);
+        }
+        let settled = settled(endings, &counts);
         let goes_on = matches!(
             settled,
             Ok(()) | Err(RunError::DeadLettered { .. } | RunError::Lost { .. })
@@ -46,15 +53,64 @@ impl Pipeline {
         if !goes_on {
             return settled;
         }
-        self.commit(pending, None).await?;
+        let mut done = Vec::new();
+        for mut window in pending {
+            let at_close = window.at_close.drain(..).filter(|sink| closed.contains(sink));
+            window.answers.answered.extend(at_close);
+            if !self.keeping.book.outlives() {
+                // Nobody goes on from here.
+                window.answers.targets.clear();
+            }
+            // What no sink has stays as it is.
+            if !window.answers.answered.is_empty() || window.answers.targets.is_empty() {
+                done.push(window);
+            }
+        }
+        self.commit(done, None).await?;
         self.watch();
         // The first of these is what the run ends with; each is said.
         let lost = self.tell_lost().await?;
-        let ends = [held.take(), settled.err(), lost, self.counts.fate.result().err()];
+        let ends = [
+            held.take(),
+            self.behind(),
+            settled.err(),
+            lost,
+            self.counts.fate.result().err(),
+        ];
         let mut ends = ends.into_iter().flatten();
         let first = ends.next();
         ends.for_each(|error| tracing::error!("{}", in_one_line(&error)));
         first.map_or(Ok(()), Err)
+    }
+
+    /// The sinks that the run leaves behind: windows wait for them, or the configuration knows them no more.
+    pub(crate) fn behind(&self) -> Option<RunError> {
+        let book = &self.keeping.book;
+        let record = book.record();
+        let of_run = |sink: &SinkStatus| self.keeping.only.is_empty() || self.keeping.only.contains(&sink.name);
+        let status: Vec<SinkStatus> = record.sink_status().into_iter().filter(of_run).collect();
+        let is_removed = |sink: &SinkStatus| book.removed().contains(&sink.name);
+        let (behind, others): (Vec<_>, Vec<_>) =
+            (status.into_iter()).partition(|sink| sink.waiting > 0 || is_removed(sink));
+        if behind.is_empty() {
+            return None;
+        }
+        let sinks = behind.into_iter().map(|sink| SinkBehind {
+            reason: match self.sinks.has(&sink.name) {
+                true => self.sinks.why_down(&sink.name),
+                false if is_removed(&sink) => Some("no route leads to it any more".into()),
+                false => Some("this run does not deliver to it".into()),
+            },
+            name: sink.name,
+            windows: sink.waiting,
+            since: sink.waiting_since,
+        });
+        Some(RunError::Behind {
+            sinks: sinks.collect(),
+            others: others.into_iter().map(|sink| sink.name).collect(),
+            up_to: record.fetched().watermark,
+            arguments: book.stream().arguments(),
+        })
     }
 
     /// Warns where a source that is known to go silent has had no event for suspiciously long.

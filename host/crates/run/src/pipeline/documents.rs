@@ -55,8 +55,11 @@ impl Pipeline {
             let mut index = 0;
             while let Some(mut fetched) = arrived.recv().await.transpose()? {
                 self.counts.polls += fetched.polls;
-                self.counts.bytes += fetched.len();
-                self.counts.mended += fetched.mended;
+                // Of what waits for a sink it was all counted when the others got it.
+                if !course.is_known() {
+                    self.counts.bytes += fetched.len();
+                    self.counts.mended += fetched.mended;
+                }
                 if self.counts.job.is_none() {
                     self.counts.job = fetched.job.take();
                 }
@@ -106,7 +109,10 @@ impl Pipeline {
             about: about.clone(),
             most: self.run.rejects.most,
             quoting: Quoting::of(self.run.description.connection),
-            rejected: (self.run.rejects.store.as_ref()).map(|store| store.options().clone()),
+            // Rows that were kept may have been read or dropped since.
+            rejected: (self.run.rejects.store.as_ref())
+                .filter(|_| !course.is_known())
+                .map(|store| store.options().clone()),
             waits: self.keeping.book.outlives(),
         };
         let origin = self.origin(&about, fetched.job.clone());
@@ -119,8 +125,10 @@ impl Pipeline {
             parse::parse(&reading, &fetched, known, &used, &sender)
         });
         while let Some(mut batch) = batches.recv().await {
-            self.note_rejects(&batch);
-            self.counts.events += batch.events.len() as u64;
+            if !course.is_known() {
+                self.note_rejects(&batch);
+                self.counts.events += batch.events.len() as u64;
+            }
             self.counts.last_event = self
                 .counts
                 .last_event
@@ -144,7 +152,9 @@ impl Pipeline {
             parse::Rejected::Nothing => {}
             parse::Rejected::Some(aside) => self.keep_rejected(origin, *aside).await?,
             parse::Rejected::TooMany { why, unseen } => {
-                self.counts.rejected += unseen;
+                if !course.is_known() {
+                    self.counts.rejected += unseen;
+                }
                 return Err(RunError::TooManyRejected(why));
             }
         }

@@ -2,7 +2,8 @@
 //! says, and never changed.
 //!
 //! A commit writes the new documents first; then the record is changed to name them, in the same change that covers the
-//! window; then those that it named before are removed. Where the process ends in between, documents are left that no
+//! window; then those that it named before are removed, unless a window that is delivered in part still names them: whoever reads
+//! it again takes out the same events. Where the process ends in between, documents are left that no
 //! record names: the next process removes them, after it has written the record anew, so that whoever still believes to
 //! hold the stream cannot name them any more.
 
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use super::durable::DurableChange;
-use ledger::{DayIds, Document, IdSetRef, KnownIds, Ledger, LedgerError, Record, Revision, Stream};
+use ledger::{DayIds, IdSetRef, KnownIds, Ledger, LedgerError, Record, Revision, Stream};
 
 /// The ids that were committed, and their documents.
 pub(crate) struct DedupStore {
@@ -33,9 +34,8 @@ impl DedupStore {
         within: KnownIds,
     ) -> Result<(DedupStore, Option<Revision>), LedgerError> {
         let stream = record.stream.clone();
-        let mut found: BTreeMap<String, Document> = (ledger.list(&stream.ids_prefix()).await?.into_iter())
-            .map(|document| (document.key.clone(), document))
-            .collect();
+        // Windows that wait may name many documents, which are read when their turn comes.
+        let mut found: BTreeMap<String, Revision> = ledger.keys(&stream.ids_prefix()).await?.into_iter().collect();
         let mut shelf = DedupStore::empty(ledger, stream);
         let moves = !within.is_empty();
         if moves {
@@ -44,12 +44,15 @@ impl DedupStore {
         } else {
             for (day, noted) in &record.recent {
                 let key = shelf.stream.ids_key(*day, noted);
-                let ids = (found.remove(&key))
-                    .map(|document| (document.revision, document.body))
-                    .and_then(|(revision, body)| Some((revision, DayIds::decode(body, noted)?)));
-                let (revision, ids) = ids.ok_or_else(|| missing(key.clone()))?;
+                let (revision, ids) = shelf.read(&key, noted).await?;
+                found.remove(&key);
                 shelf.documents.insert(key, revision);
                 shelf.known.add(*day, &ids);
+            }
+        }
+        for key in shelf.named_by_windows(record) {
+            if let Some(revision) = found.remove(&key) {
+                shelf.documents.insert(key, revision);
             }
         }
         found.retain(|key, _| !shelf.documents.contains_key(key));
@@ -63,8 +66,8 @@ impl DedupStore {
             );
             DurableChange::Renewed.after();
         }
-        for document in found.into_values() {
-            shelf.remove(&document.key, document.revision).await?;
+        for (key, revision) in found {
+            shelf.remove(&key, revision).await?;
         }
         Ok((shelf, revision))
     }
@@ -84,26 +87,59 @@ impl DedupStore {
         &self.known
     }
 
-    /// Writes the ids that there will be once these are committed, where they differ from those that there are. Answers
-    /// with what the record is to say of them.
-    pub(crate) async fn add(&mut self, ids: &KnownIds, record: &Record) -> Result<AddedIds, LedgerError> {
-        // Days that were lost in the meantime.
-        self.known.retain(|day| record.recent.contains_key(day));
+    /// The ids that documents of these references hold.
+    pub(crate) async fn of(&self, noted: &BTreeMap<Date, IdSetRef>) -> Result<KnownIds, LedgerError> {
+        let mut known = KnownIds::default();
+        for (day, noted) in noted {
+            let (_, ids) = self.read(&self.stream.ids_key(*day, noted), noted).await?;
+            known.add(*day, &ids);
+        }
+        Ok(known)
+    }
+
+    async fn read(&self, key: &str, noted: &IdSetRef) -> Result<(Revision, DayIds), LedgerError> {
+        let found = self.ledger.load(key).await?;
+        let found = found.and_then(|found| Some((found.revision, DayIds::decode(found.body, noted)?)));
+        found.ok_or_else(|| missing(key.to_owned()))
+    }
+
+    /// The keys of documents that windows name which wait for a sink.
+    fn named_by_windows(&self, record: &Record) -> BTreeSet<String> {
+        let known = record.windows.iter().filter_map(|window| window.known.as_ref());
+        let noted = known.flatten();
+        noted.map(|(day, noted)| self.stream.ids_key(*day, noted)).collect()
+    }
+
+    /// The ids that are known before anything is added.
+    pub(crate) fn base(&self, record: &Record) -> AddedIds {
         let mut recent = self.known.clone();
+        // Days that were lost in the meantime.
+        recent.retain(|day| record.recent.contains_key(day));
+        AddedIds {
+            noted: record.recent.clone(),
+            recent,
+        }
+    }
+
+    /// Writes the ids that there will be once these are committed, where they differ from those that there are, and adds
+    /// what the record is to say of them.
+    pub(crate) async fn add(&mut self, base: &mut AddedIds, ids: &KnownIds) -> Result<(), LedgerError> {
+        let mut recent = base.recent.clone();
         recent.extend(ids);
-        let changed = recent.days().filter(|(day, ids)| self.known.of(*day) != Some(*ids));
+        let changed = recent.days().filter(|(day, ids)| base.recent.of(*day) != Some(*ids));
         let changed: Vec<_> = changed.map(|(day, ids)| (day, ids.clone())).collect();
         let noted = self.put(changed.iter().map(|(day, ids)| (*day, ids))).await?;
-        Ok(AddedIds { noted, recent })
+        base.noted.extend(noted);
+        base.recent = recent;
+        Ok(())
     }
 
     /// Forgets what the record does not name. What cannot be removed now is removed by the next process.
     pub(crate) async fn settle(&mut self, recent: KnownIds, record: &Record) {
         self.known = recent;
         self.known.retain(|day| record.recent.contains_key(day));
-        let named: BTreeSet<String> = (record.recent.iter())
-            .map(|(day, noted)| self.stream.ids_key(*day, noted))
-            .collect();
+        let mut named = self.named_by_windows(record);
+        named.extend((record.recent.iter()).map(|(day, noted)| self.stream.ids_key(*day, noted)));
         let (kept, left) = std::mem::take(&mut self.documents)
             .into_iter()
             .partition(|(key, _)| named.contains(key));
@@ -148,7 +184,7 @@ impl DedupStore {
     }
 }
 
-/// Ids that are written and that no record names yet.
+/// The ids that there will be: those that the record names, and such as are written and that no record names yet.
 pub(crate) struct AddedIds {
     /// The entries that the record is to have.
     pub(crate) noted: BTreeMap<Date, IdSetRef>,
@@ -168,7 +204,7 @@ mod tests {
     use super::*;
     use crate::stream_ledger::{StreamFacts, StreamLedger};
     use ledger::memory::MemoryLedger;
-    use ledger::{NewIds, SqliteLedger};
+    use ledger::{Document, NewIds, SqliteLedger};
 
     const DAY: Date = jiff::civil::date(2025, 3, 31);
 
@@ -207,7 +243,8 @@ mod tests {
         (shelf, record, revision): &mut (DedupStore, Record, Option<Revision>),
         ids: KnownIds,
     ) -> Result<(), LedgerError> {
-        let added = shelf.add(&ids, record).await?;
+        let mut added = shelf.base(record);
+        shelf.add(&mut added, &ids).await?;
         record.recent.extend(added.noted);
         let body = record.encode()?;
         *revision = Some(ledger.swap(&stream().key(), *revision, body).await?);
@@ -238,7 +275,8 @@ mod tests {
         let mut first = open(&ledger).await;
         commit(&ledger, &mut first, recent(0..10)).await.unwrap();
         let (mut shelf, record, _) = first;
-        let _cut_short = shelf.add(&recent(0..20), &record).await.unwrap();
+        let mut cut_short = shelf.base(&record);
+        shelf.add(&mut cut_short, &recent(0..20)).await.unwrap();
         assert_eq!(keys(&ledger).await.len(), 2);
         let (next, ..) = open(&ledger).await;
         assert_eq!((next.known(), keys(&ledger).await.len()), (&recent(0..10), 1));
@@ -252,7 +290,8 @@ mod tests {
             commit(&ledger, &mut begun, recent(0..10)).await.unwrap();
             // It has written its ids, and sleeps before it changes the record.
             let (mut lost, mut record, revision) = open(&ledger).await;
-            let added = lost.add(&recent(0..20), &record).await.unwrap();
+            let mut added = lost.base(&record);
+            lost.add(&mut added, &recent(0..20)).await.unwrap();
             let mut next = open(&ledger).await;
             commit(&ledger, &mut next, recent(0..if same { 20 } else { 30 }))
                 .await
@@ -293,7 +332,7 @@ mod tests {
             assert_eq!(book.record().watermark, record.watermark);
             assert_eq!(keys(&ledger).await, std::slice::from_ref(&document));
             let kept = ledger.load(&key).await.unwrap().unwrap();
-            assert!(kept.body.starts_with(br#"{"form":3,"#));
+            assert!(kept.body.starts_with(br#"{"form":4,"#));
             assert_eq!(Record::decode(&key, &kept.body).unwrap(), record);
         }
     }

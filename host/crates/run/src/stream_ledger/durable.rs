@@ -67,12 +67,22 @@ durable_changes! {
     Ids = "ids",
     /// Windows are covered.
     Committed = "committed",
+    /// Windows are delivered in part: some sinks have them, and they wait for the others.
+    InPart = "in-part",
+    /// Sinks have windows that waited for them; others still have not.
+    Answered = "answered",
+    /// A window that waits for a sink is to be fetched once more, under another name.
+    Anew = "anew",
     /// Ids that no record names are removed.
     Forget = "forget",
     /// A document that no window needs is removed from the spool.
     Sweep = "sweep",
     /// A window is given up.
     Dead = "dead",
+    /// A window that waited for a sink can never be delivered to it.
+    LostFor = "lost-for",
+    /// A sink is owed nothing any more.
+    Dropped = "dropped",
     /// Lost periods were told of.
     Told = "told",
 }

@@ -11,55 +11,22 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::dedup_store::DedupStore;
 use super::durable::DurableChange;
+use super::facts::{PlaceNews, StreamFacts};
 use super::group_commit::GroupCommit;
 use crate::RunError;
 use base::blocking;
 use fetch::kept_pages;
 use ledger::memory::MemoryLedger;
-use ledger::{Claim, Document, FetchState, InFlight, KnownIds, Ledger, LedgerError, Record, Stream, WindowEnd, spool};
+use ledger::{Claim, Document, FetchState, InFlight, KnownIds, Ledger, LedgerError, Record, Stream, spool};
 
 /// Bytes of all documents that wait in the spool.
 const SPOOL_BYTES: u64 = 32 << 30;
+/// How long a window may wait for a sink.
+const SPOOL_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// From so many windows on, notes about waiting for jobs are gathered, and for so long.
 const MANY: usize = 32;
 const PATIENCE: Duration = Duration::from_millis(250);
-
-/// Facts that a run knows of its stream, and the stream's record is to hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StreamFacts {
-    /// The stream as the run has it, where that is another than it was: it has a name now, another connection or other parameters.
-    pub stream: Option<Stream>,
-    /// The base URL of the connection.
-    pub origin: Option<String>,
-    /// The names of the sinks that get the stream's events.
-    pub sinks: Vec<String>,
-    /// How far runs look back, in seconds.
-    pub depth: u64,
-}
-
-impl StreamFacts {
-    /// Says whether a record holds all these.
-    fn are_in(&self, record: &Record) -> bool {
-        let mut told = record.clone();
-        self.tell(&mut told);
-        told == *record
-    }
-
-    fn tell(&self, record: &mut Record) {
-        if let Some(stream) = &self.stream {
-            // Derived ids keep the name of the first connection.
-            if record.stream.connection != stream.connection {
-                let first = record.stream.connection.clone();
-                record.ids_of.get_or_insert(first);
-            }
-            record.stream.clone_from(stream);
-        }
-        record.origin = record.origin.take().or_else(|| self.origin.clone());
-        record.sinks.clone_from(&self.sinks);
-        record.look_back.depth = self.depth;
-    }
-}
 
 /// A stream of a ledger, claimed.
 pub struct StreamLedger {
@@ -70,8 +37,14 @@ pub struct StreamLedger {
     /// Bytes of all that wait there, whatever their stream.
     spool_bytes: u64,
     changes: Arc<GroupCommit>,
+    /// How long a window may wait for a sink before nothing more is fetched.
+    spool_age: Duration,
+    /// News of its sinks, for whoever opened it.
+    news: Vec<PlaceNews>,
+    /// Sinks with a place that the configuration no longer sends its events to.
+    removed: Vec<String>,
     /// Held by whoever commits.
-    shelf: tokio::sync::Mutex<DedupStore>,
+    pub(super) shelf: tokio::sync::Mutex<DedupStore>,
     _claim: Claim,
 }
 
@@ -114,7 +87,9 @@ impl StreamLedger {
                 now: now.clone(),
             });
         }
-        let told = facts.are_in(&record);
+        let mut told = record.clone();
+        let news = facts.tell(&mut told);
+        let told = told == record;
         let folder = spool.clone();
         let made = blocking(move || make_folder(&folder)).await;
         made.map_err(|died| LedgerError::Internal(died.to_string()))??;
@@ -126,12 +101,17 @@ impl StreamLedger {
             stream,
             spool: Some(spool),
             spool_bytes: SPOOL_BYTES,
+            spool_age: SPOOL_AGE,
+            news,
+            removed: facts.removed.clone(),
             _claim: claim,
         };
         book.sweep().await?;
         if !told {
-            book.change(DurableChange::Facts, move |record| facts.tell(record))
-                .await?;
+            let tell = move |record: &mut Record| {
+                facts.tell(record);
+            };
+            book.change(DurableChange::Facts, tell).await?;
         }
         Ok(book)
     }
@@ -147,6 +127,9 @@ impl StreamLedger {
             stream,
             spool: None,
             spool_bytes: SPOOL_BYTES,
+            spool_age: SPOOL_AGE,
+            news: Vec::new(),
+            removed: Vec::new(),
             _claim: Box::new(()),
         }
     }
@@ -165,6 +148,48 @@ impl StreamLedger {
         }
     }
 
+    /// The ledger with another limit of how long a window may wait for a sink.
+    #[must_use]
+    pub fn with_spool_age(self, most: Duration) -> StreamLedger {
+        StreamLedger {
+            spool_age: most,
+            ..self
+        }
+    }
+
+    /// News of the stream's sinks that came with opening it.
+    pub fn news(&self) -> &[PlaceNews] {
+        &self.news
+    }
+
+    /// Sinks with a place in the stream that the configuration no longer sends its events to.
+    pub(crate) fn removed(&self) -> &[String] {
+        &self.removed
+    }
+
+    /// Refuses to fetch anything more while windows that wait for a sink have taken all the room or time there is. Blocks.
+    pub(crate) fn check_bounds(&self, now: Timestamp) -> Result<(), RunError> {
+        let (sinks, since) = self.held_by();
+        let Some(since) = since else { return Ok(()) };
+        let age = SignedDuration::try_from(self.spool_age).unwrap_or(SignedDuration::MAX);
+        if now.duration_since(since) > age {
+            return Err(RunError::SpoolAge {
+                sinks,
+                since,
+                most: self.spool_age,
+                arguments: self.stream.arguments(),
+            });
+        }
+        // The next document may be as long as the longest of those: it is not fetched to be refused.
+        let record = self.record();
+        let kept = record.windows.iter().flat_map(|window| &window.fetches);
+        let lengths = kept.filter_map(|fetch| match fetch {
+            FetchState::Spooled(kept) => Some(kept.length),
+            _ => None,
+        });
+        self.check_room(lengths.max().unwrap_or(0))
+    }
+
     /// Refuses a document of so many bytes that the spool has no room for. Blocks.
     pub(crate) fn check_room(&self, more: u64) -> Result<(), RunError> {
         let Some(folder) = &self.spool else { return Ok(()) };
@@ -178,6 +203,8 @@ impl StreamLedger {
                 bytes,
                 more,
                 most: self.spool_bytes,
+                sinks: self.held_by().0,
+                arguments: self.stream.arguments(),
             }),
             false => Ok(()),
         }
@@ -234,34 +261,6 @@ impl StreamLedger {
         known
     }
 
-    /// Ends windows well, all or none of them, and forgets their documents. With them come the ids of their events. Where
-    /// the `next` window is all here, the same change says that it is being delivered: each write is of all windows.
-    pub(crate) async fn commit(
-        &self,
-        windows: Vec<(WindowEnd, KnownIds)>,
-        next: Option<String>,
-    ) -> Result<(), LedgerError> {
-        let files: Vec<String> = windows.iter().flat_map(|(end, _)| self.files_of(&end.name)).collect();
-        let (mut ends, mut ids) = (Vec::new(), KnownIds::default());
-        for (end, of) in windows {
-            ends.push(end);
-            ids.extend(&of);
-        }
-        let mut shelf = self.shelf.lock().await;
-        let added = shelf.add(&ids, &self.record()).await?;
-        let noted = added.noted;
-        let commit = move |record: &mut Record| {
-            record.recent.extend(noted);
-            ends.iter().for_each(|end| record.commit(end));
-            if let Some(window) = next.and_then(|next| record.window_mut(&next)) {
-                window.delivering |= window.is_here();
-            }
-        };
-        self.change(DurableChange::Committed, commit).await?;
-        shelf.settle(added.recent, &self.record()).await;
-        self.remove(files).await
-    }
-
     /// Ends a window badly: its period is still to be asked for, and what was to be looked for again in it.
     pub(crate) async fn give_up(&self, name: &str, reason: String) -> Result<(), LedgerError> {
         self.end_badly(name, reason, look_again).await
@@ -299,7 +298,7 @@ impl StreamLedger {
         self.stream.spool_prefix()
     }
 
-    fn files_of(&self, window: &str) -> Vec<String> {
+    pub(super) fn files_of(&self, window: &str) -> Vec<String> {
         let record = self.record();
         let window = record.window(window);
         window
@@ -341,7 +340,7 @@ impl StreamLedger {
         swept.await.map_err(|died| LedgerError::Internal(died.to_string()))
     }
 
-    async fn remove(&self, files: Vec<String>) -> Result<(), LedgerError> {
+    pub(super) async fn remove(&self, files: Vec<String>) -> Result<(), LedgerError> {
         let Some(folder) = self.spool.clone().filter(|_| !files.is_empty()) else {
             return Ok(());
         };
@@ -378,7 +377,7 @@ fn remove(folder: &Path, files: impl IntoIterator<Item = String>) {
 }
 
 /// The documents of a window.
-fn files(window: &InFlight) -> impl Iterator<Item = &str> {
+pub(super) fn files(window: &InFlight) -> impl Iterator<Item = &str> {
     window.fetches.iter().filter_map(|fetch| match fetch {
         FetchState::Spooled(kept) => Some(kept.file.as_str()),
         _ => None,

@@ -15,21 +15,26 @@ use ledger::{FetchState, InFlight, Interval};
 const RESUMED_TOLD: usize = 10;
 
 impl Windows<'_> {
-    /// Takes up all windows that an earlier run did not end, at once. Answers with their periods.
+    /// Takes up all windows that an earlier run did not end and that no sink has, at once. Answers with their periods.
     pub(super) async fn adopt(&mut self) -> Result<Vec<Interval>, RunError> {
         let mut adopted = Vec::new();
         let book = Arc::clone(&self.pipeline.keeping.book);
         let (record, rules) = (book.record(), self.pipeline.rules());
-        for (number, window) in record.windows.iter().enumerate() {
+        let open: Vec<&Arc<InFlight>> = record
+            .windows
+            .iter()
+            .filter(|window| self.is_taken_up(window))
+            .collect();
+        for (number, window) in open.iter().copied().enumerate() {
             let reached = rules.reaches(window.period)?;
             if !reached && is_to_be_asked(window) {
                 book.give_up(&window.name, GONE.into()).await?;
                 continue;
             }
-            if number < RESUMED_TOLD || record.windows.len() == RESUMED_TOLD + 1 {
+            if number < RESUMED_TOLD || open.len() == RESUMED_TOLD + 1 {
                 self.pipeline.run.observer.resuming(&resumed(window));
             } else if number == RESUMED_TOLD {
-                let more = record.windows.len() - RESUMED_TOLD;
+                let more = open.len() - RESUMED_TOLD;
                 let more = counted(more, "more unfinished period", "more unfinished periods");
                 self.pipeline.run.observer.resuming(&format!("Continuing {more}."));
             }
@@ -47,9 +52,23 @@ impl Windows<'_> {
                 Ok(plan) => begin_fetches(&book, Arc::clone(window), plan, reached, ready(Ok(())), &mut self.ahead),
                 Err(error) => self.ahead.refuse(Arc::clone(window), error),
             }
-            adopted.push(window.period);
+            // What is for some sinks alone says nothing of what is due to all.
+            if window.fills != self.pipeline.keeping.only.is_empty() {
+                adopted.push(window.period);
+            }
         }
         Ok(adopted)
+    }
+
+    /// Says whether a window of an earlier run is this run's: one that no sink has yet, and that is for a sink of this run. What waits
+    /// for some of its sinks comes before.
+    fn is_taken_up(&self, window: &InFlight) -> bool {
+        let only = &self.pipeline.keeping.only;
+        let of_run = match window.fills {
+            true => window.only.iter().any(|sink| self.pipeline.sinks.has(sink)),
+            false => only.is_empty(),
+        };
+        window.end.is_none() && of_run
     }
 }
 

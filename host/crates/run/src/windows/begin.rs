@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::Windows;
 use super::prefetch::Prefetcher;
+use super::run_mode::RunMode;
 use super::schedule::{Planned, ScheduleRules};
 use crate::RunError;
 use crate::pipeline::Pipeline;
@@ -55,8 +56,10 @@ impl Pipeline {
             asked_until: planned.asked_until,
             doubtful_until: planned.doubtful_until,
             looks_back: planned.looks_back,
-            fetches: Vec::new(),
-            delivering: false,
+            named: self.keeping.wanted != RunMode::Incremental,
+            fills: !planned.only.is_empty(),
+            only: planned.only,
+            ..InFlight::default()
         }
     }
 

@@ -16,7 +16,7 @@ const SKEW: Duration = Duration::from_secs(5 * 60);
 impl Pipeline {
     /// Refuses to go on from a watermark in the future; a period that was named is asked for all the same.
     pub(crate) fn check_clock(&self) -> Result<(), RunError> {
-        let Some(watermark) = self.keeping.book.record().watermark else {
+        let Some(watermark) = self.keeping.book.record().fetched().watermark else {
             return Ok(());
         };
         let now = self.clock();

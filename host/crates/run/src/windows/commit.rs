@@ -8,14 +8,16 @@ use jiff::Timestamp;
 use super::schedule::ScheduleRules;
 use crate::RunError;
 use crate::pipeline::Pipeline;
+use crate::stream_ledger::WindowAnswers;
 use crate::window::{day_of, start_of};
 use fetch::Cleanup;
-use ledger::{FetchState, InFlight, Interval, KnownIds, WindowEnd, without};
+use ledger::{FetchState, InFlight, Interval, WindowEnd, without};
 
 /// A window whose events are all delivered, but not all safely before the sinks are closed.
 pub(crate) struct UncommittedWindow {
-    pub(super) end: WindowEnd,
-    pub(super) ids: KnownIds,
+    pub(crate) answers: WindowAnswers,
+    /// Sinks that have it once they are closed well.
+    pub(crate) at_close: Vec<String>,
     pub(super) cleanups: Vec<Cleanup>,
 }
 
@@ -32,7 +34,9 @@ impl Pipeline {
         } else {
             gone(window, earliest)
         };
-        let known = [record.covered.as_slice(), record.lost.as_slice()].concat();
+        let fetched = record.fetched();
+        let known = [fetched.covered.as_slice(), fetched.lost.as_slice()].concat();
+        let lost = lost.filter(|_| !window.fills);
         self.counts
             .ledger
             .lost
@@ -54,17 +58,24 @@ impl Pipeline {
         })
     }
 
-    /// Commits windows, in one step: a file that holds several is made anew from all of them or not at all. Only then are
+    /// Writes down who has windows, and commits those that all sinks have, in one step: a file that holds several is made anew from all of them or not at all. Only then are
     /// their files removed from the server. The `next` one is delivered after that.
     pub(crate) async fn commit(
         &self,
         done: Vec<UncommittedWindow>,
         next: Option<Arc<InFlight>>,
     ) -> Result<(), RunError> {
-        let (windows, cleanups): (Vec<_>, Vec<_>) = done
-            .into_iter()
-            .map(|done| ((done.end, done.ids), done.cleanups))
-            .unzip();
+        let record = self.keeping.book.record();
+        let (mut windows, mut cleanups) = (Vec::new(), Vec::new());
+        for done in done {
+            let window = record.window(&done.answers.end.name).map(AsRef::as_ref);
+            // Whoever fetches it once more for a sink that waits may need what is on the server.
+            cleanups.push(match done.answers.is_whole(window) {
+                true => done.cleanups,
+                false => Vec::new(),
+            });
+            windows.push(done.answers);
+        }
         self.keeping
             .book
             .commit(windows, next.map(|next| next.name.clone()))

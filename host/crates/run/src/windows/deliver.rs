@@ -1,6 +1,5 @@
 //! Delivering one window: its documents are read as they come, and its events sent to the sinks, which answer for them.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::commit::UncommittedWindow;
@@ -11,10 +10,10 @@ use super::refused::refused_dates;
 use crate::RunError;
 use crate::fan_out::FlushOutcome;
 use crate::pipeline::Pipeline;
-use crate::stream_ledger::{DurableChange, StreamLedger};
+use crate::stream_ledger::{DurableChange, StreamLedger, WindowAnswers};
 use crate::window::Window;
 use event::Event;
-use ledger::{InFlight, Interval, Record};
+use ledger::{InFlight, Interval, KnownIds, Record, without};
 use sink::in_one_line;
 
 /// The end of a window's turn.
@@ -22,6 +21,8 @@ pub(super) enum WindowOutcome {
     Committed,
     /// The window's events are all delivered, but not all are safe before the sinks are closed.
     AtClose(UncommittedWindow),
+    /// Some of its sinks have not got it, and it waits for them.
+    Waits,
     /// A sink did not take all of it: the run ends.
     Over,
 }
@@ -33,6 +34,13 @@ pub(crate) struct WindowDelivery {
     begun: bool,
     /// Finds events that were delivered before; none where nothing is kept.
     overlap: Option<Deduplicator>,
+}
+
+impl WindowDelivery {
+    /// Says whether sinks have all of the window already: what there is to count and to keep of it is.
+    pub(crate) fn is_known(&self) -> bool {
+        self.window.end.is_some()
+    }
 }
 
 impl WindowDelivery {
@@ -90,17 +98,18 @@ impl Pipeline {
         step
     }
 
-    async fn deliver(
+    /// Delivers a window to the sinks that it is for and that have not got it.
+    pub(super) async fn deliver(
         &mut self,
         underway: &mut PrefetchedWindow,
         next: Option<Arc<InFlight>>,
         pending: &[UncommittedWindow],
     ) -> Result<WindowOutcome, RunError> {
         let (book, window) = (Arc::clone(&self.keeping.book), Arc::clone(&underway.window));
-        self.begin_at_sinks(&window).await;
+        self.sinks.begin(&window, &book.record()).await;
         let mut course = WindowDelivery {
             overlap: match book.outlives() {
-                true => Some(self.overlap(&window, pending).await),
+                true => Some(self.overlap(&window, pending).await?),
                 false => None,
             },
             book: Arc::clone(&book),
@@ -110,19 +119,35 @@ impl Pipeline {
         let request = self.request_for(&window);
         let documents = underway.documents(&book);
         let delivered = self.deliver_documents(&request, documents, &mut course).await;
-        if let Some(overlap) = &course.overlap {
+        if let Some(overlap) = &course.overlap
+            && !course.is_known()
+        {
             self.counts.duplicates += overlap.duplicates;
             self.counts.ledger.late.add(overlap.late);
         }
         let cleanups = delivered?;
         let times = course.overlap.as_ref().and_then(|overlap| overlap.times);
-        let end = self.end_of(&window, times)?;
-        let ids = course
-            .overlap
-            .map(|mut overlap| std::mem::take(&mut overlap.new).collect());
-        let done = UncommittedWindow {
-            end,
-            ids: ids.unwrap_or_default(),
+        let mut answers = match &window.end {
+            Some(end) => WindowAnswers {
+                end: end.clone(),
+                ..WindowAnswers::default()
+            },
+            None => WindowAnswers {
+                end: self.end_of(&window, times)?,
+                ids: (course.overlap)
+                    .map(|mut overlap| std::mem::take(&mut overlap.new).collect())
+                    .unwrap_or_default(),
+                targets: self.targets(&window),
+                ..WindowAnswers::default()
+            },
+        };
+        if window.fills {
+            // They are of the past, and what they are of was known before.
+            answers.ids = KnownIds::default();
+        }
+        let mut done = UncommittedWindow {
+            answers,
+            at_close: Vec::new(),
             cleanups,
         };
         if !book.outlives() {
@@ -130,35 +155,76 @@ impl Pipeline {
             return Ok(WindowOutcome::AtClose(done));
         }
         base::failpoint!("settle.before");
-        let standing = self.sinks.settle().await;
+        let FlushOutcome {
+            answered,
+            at_close,
+            down,
+            failed,
+        } = self.sinks.settle().await;
         base::failpoint!("settle.after");
-        Ok(match standing {
-            FlushOutcome::Safe => {
-                self.commit(vec![done], next).await?;
-                WindowOutcome::Committed
-            }
-            FlushOutcome::AtClose if !self.sinks.is_over() => WindowOutcome::AtClose(done),
-            FlushOutcome::AtClose | FlushOutcome::Failed => WindowOutcome::Over,
+        if failed {
+            return Ok(WindowOutcome::Over);
+        }
+        done.answers.answered = answered;
+        done.at_close = at_close;
+        if !done.at_close.is_empty() {
+            return Ok(match self.sinks.is_over() {
+                true => WindowOutcome::Over,
+                false => WindowOutcome::AtClose(done),
+            });
+        }
+        if done.answers.answered.is_empty() && !down.is_empty() {
+            // Nobody has it. The next run delivers it to all of them.
+            return Ok(match window.end {
+                Some(_) => WindowOutcome::Waits,
+                None => WindowOutcome::Over,
+            });
+        }
+        let whole = done
+            .answers
+            .is_whole(book.record().window(&window.name).map(AsRef::as_ref));
+        self.commit(vec![done], next).await?;
+        Ok(match whole {
+            true => WindowOutcome::Committed,
+            false => WindowOutcome::Waits,
         })
     }
 
-    /// Tells the sinks that a window begins.
-    async fn begin_at_sinks(&mut self, window: &InFlight) {
+    /// The sinks that a window is for which no sink has yet: those of the run that are to answer, and those that have a place in the
+    /// stream and that the run does not deliver to.
+    fn targets(&self, window: &InFlight) -> Vec<String> {
+        if window.fills {
+            return window.only.clone();
+        }
+        let mut targets = self.sinks.required();
         let record = self.keeping.book.record();
-        // Only windows whose events are on their way can have progress at a sink.
-        let delivering = record.windows.iter().filter(|window| window.delivering);
-        let mut in_flight: BTreeSet<String> = delivering.map(|window| window.name.clone()).collect();
-        in_flight.insert(window.name.clone());
-        self.sinks.begin(&window.name, in_flight).await;
+        // What was collected before, and is only delivered once more, is for those that it is delivered to.
+        let fetched = record.fetched();
+        let is_new = !window.again || !without(window.period, &fetched.covered).is_empty();
+        let absent = record.places.iter().filter(|(sink, place)| {
+            let behind = place.since.is_none_or(|since| since < window.period.to);
+            is_new && behind && !self.sinks.has(sink)
+        });
+        targets.extend(absent.map(|(sink, _)| sink.clone()));
+        targets
     }
 
     /// Finds events of a window that were delivered before.
-    async fn overlap(&self, window: &InFlight, pending: &[UncommittedWindow]) -> Deduplicator {
+    async fn overlap(&self, window: &InFlight, pending: &[UncommittedWindow]) -> Result<Deduplicator, RunError> {
         let book = &self.keeping.book;
-        let mut known = book.known().await;
-        // Those will have been committed before this one is.
-        pending.iter().for_each(|done| known.extend(&done.ids));
+        let known = match &window.known {
+            Some(noted) => book.known_before(noted).await?,
+            // The sinks that it is for have nothing of it.
+            None if window.fills => KnownIds::default(),
+            None => {
+                let mut known = book.known().await;
+                // Those will have been committed before this one is.
+                pending.iter().for_each(|done| known.extend(&done.answers.ids));
+                known
+            }
+        };
         let depth = book.record().look_back.depth;
-        Deduplicator::new(window, self.run.description.granularity, depth, known)
+        let granularity = self.run.description.granularity;
+        Ok(Deduplicator::new(window, granularity, depth, known))
     }
 }

@@ -1,8 +1,9 @@
-//! The windows of a run: first those that an earlier run did not end, then those that are due. Several are fetched at once
-//! and delivered in order; each is committed once every required sink has answered for its events.
+//! The windows of a run: first those that wait for a sink which was down, then those that an earlier run did not end, then those
+//! that are due. Several are fetched at once and delivered in order; each is committed once every required sink has answered for
+//! its events, and waits for those that are down while the others go on.
 //!
 //! [`schedule`] says which windows there are, [`prefetch`] fetches them, [`fetch_task`] is one fetch of one of them, and
-//! [`deliver`] and [`commit`] see one to its end. A run without a ledger is one window over a ledger in memory.
+//! [`deliver`] and [`commit`] see one to its end; [`waiting`] gives sinks what they lack. A run without a ledger is one window over a ledger in memory.
 
 mod adopt;
 mod begin;
@@ -19,6 +20,7 @@ mod refused;
 mod run_mode;
 mod schedule;
 mod submission_gate;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -27,9 +29,9 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crate::RunError;
-use crate::fan_out::FlushOutcome;
 use crate::pipeline::Pipeline;
 use crate::stream_ledger::DurableChange;
+use base::blocking;
 use deliver::WindowOutcome;
 use ledger::{Interval, Record};
 use prefetch::{PrefetchedWindow, Prefetcher};
@@ -73,6 +75,8 @@ struct Windows<'a> {
     done: usize,
     begun: Instant,
     pending: Vec<UncommittedWindow>,
+    /// Periods that were named before and wait for a sink.
+    named: Vec<Interval>,
     refused: RefusedDays,
     held: Option<RunError>,
 }
@@ -90,6 +94,7 @@ impl Pipeline {
             done: 0,
             begun: Instant::now(),
             pending: Vec::new(),
+            named: Vec::new(),
             refused: RefusedDays::default(),
             held: None,
         };
@@ -107,7 +112,15 @@ impl Pipeline {
 
 impl Windows<'_> {
     async fn deliver_all(&mut self) -> Result<(), RunError> {
-        let adopted = self.adopt().await?;
+        if !self.catch_up().await? {
+            let _ = self.break_off().await;
+            return self.end_refused();
+        }
+        let mut adopted = self.adopt().await?;
+        // Whoever names it once more wants what is not delivered of it.
+        if self.pipeline.keeping.wanted == RunMode::Period {
+            adopted.append(&mut self.named);
+        }
         self.taken_up = self.ahead.len();
         self.plan_ahead(&adopted).await?;
         self.all = self.ahead.len() + self.todo.len();
@@ -135,8 +148,9 @@ impl Windows<'_> {
                 &pipeline.rules(),
                 keeping.wanted,
                 pipeline.run.window,
-                Record::clone(&keeping.book.record()),
+                &keeping.book.record(),
                 adopted,
+                &keeping.only,
             )?,
             false => Schedule::once(pipeline.run.window),
         };
@@ -164,15 +178,30 @@ impl Windows<'_> {
         let (wanted, most) = (self.pipeline.keeping.wanted, self.pipeline.keeping.windows_ahead);
         // What is due is asked for anew by each run, so while a window waits for its sinks nothing is begun behind it.
         let free = self.taken_up == 0 || wanted != RunMode::Incremental;
-        while free
-            && self.ahead.len() < most
-            && !self.ahead.has_failed()
-            && let Some((number, planned)) = self.todo.pop_front()
-        {
+        while free && self.ahead.len() < most && !self.ahead.has_failed() && !self.todo.is_empty() {
+            if let Err(error) = self.check_bounds().await {
+                // What is under way comes to its end.
+                self.all -= self.todo.len();
+                self.todo.clear();
+                self.hold(error);
+                break;
+            }
+            let Some((number, planned)) = self.todo.pop_front() else {
+                break;
+            };
             let window = self.pipeline.in_flight(number, planned, wanted == RunMode::Period);
             self.begin(window).await?;
         }
         Ok(())
+    }
+
+    /// Refuses to fetch more while what waits for sinks has taken all room or time that there is.
+    async fn check_bounds(&self) -> Result<(), RunError> {
+        let (book, now) = (Arc::clone(&self.pipeline.keeping.book), self.pipeline.clock());
+        match book.held_by() {
+            (_, None) => Ok(()),
+            (_, Some(_)) => blocking(move || book.check_bounds(now)).await?,
+        }
     }
 
     /// Delivers the window whose turn it is, and sees to whatever comes of it. Says whether others follow.
@@ -188,7 +217,7 @@ impl Windows<'_> {
             pipeline.counts.ledger.lost.extend(lost);
         }
         match step {
-            Ok(WindowOutcome::Committed) => {}
+            Ok(WindowOutcome::Committed | WindowOutcome::Waits) => {}
             Ok(WindowOutcome::AtClose(done)) => self.pending.push(done),
             Ok(WindowOutcome::Over) => return Ok(self.break_off().await),
             Err(error) if book.outlives() && refused_dates(&error) => {
@@ -206,7 +235,7 @@ impl Windows<'_> {
                 self.hold(error);
                 let sinks = &mut self.pipeline.sinks;
                 // What there was before it in its window is not to be taken for the next one's.
-                if sinks.settle().await == FlushOutcome::Failed || sinks.is_over() {
+                if sinks.settle().await.failed || !sinks.goes_on() {
                     return Ok(self.break_off().await);
                 }
             }

@@ -29,6 +29,8 @@ pub struct LedgerOptions {
     pub windows_ahead: usize,
     /// The periods that are asked for besides the windows in flight.
     pub wanted: RunMode,
+    /// The sinks that a backfill is for, where these alone lack what others have; empty where it is for all.
+    pub only: Vec<String>,
 }
 
 impl LedgerOptions {
@@ -43,6 +45,7 @@ impl LedgerOptions {
             expect_events_every: None,
             windows_ahead: 1,
             wanted: RunMode::Period,
+            only: Vec::new(),
         }
     }
 

@@ -42,6 +42,7 @@ impl RefusedDays {
             asked_until: window.asked_until,
             doubtful_until: window.doubtful_until.filter(|doubtful| next < *doubtful),
             looks_back: window.looks_back.clone(),
+            only: window.only.clone(),
         })
     }
 

@@ -58,6 +58,8 @@ pub(crate) struct Planned {
     pub(crate) doubtful_until: Option<Timestamp>,
     /// The look-backs that it carries out, by their ages in seconds.
     pub(crate) looks_back: Vec<u64>,
+    /// The sinks that it is for, where others have it; empty where it is for all.
+    pub(crate) only: Vec<String>,
 }
 
 /// The windows that a run is to ask for.
@@ -80,6 +82,7 @@ impl Schedule {
             asked_until: None,
             doubtful_until: None,
             looks_back: Vec::new(),
+            only: Vec::new(),
         };
         Schedule {
             windows: vec![planned],
@@ -199,6 +202,36 @@ impl ScheduleRules {
         })
     }
 
+    /// The parts of a period that lie before the beginning of these sinks and that they were not given, in windows of at most so
+    /// many days. What of it the server no longer has is nothing new: others may have it.
+    pub(crate) fn lacking(
+        &self,
+        record: &Record,
+        period: Window,
+        days: u32,
+        sinks: &[String],
+    ) -> Result<Schedule, WindowError> {
+        let rules = ScheduleRules {
+            window_days: Some(self.window_days.map_or(days, |most| most.min(days))),
+            ..self.clone()
+        };
+        let oldest = self.oldest()?.unwrap_or(period.from);
+        let lacks = |sink: &String, period| record.places.get(sink).map(|place| place.lacks(period));
+        let period = Interval::new(period.from.max(oldest).min(period.to), period.to);
+        let wanted = sinks.iter().filter_map(|sink| lacks(sink, period)).flatten().collect();
+        let mut windows = rules.cut(wanted)?;
+        for planned in &mut windows {
+            let of = Interval::new(planned.window.from, planned.window.to);
+            let lack = |sink: &&String| lacks(sink, of).is_some_and(|parts| !parts.is_empty());
+            planned.only = sinks.iter().filter(lack).cloned().collect();
+        }
+        windows.retain(|planned| !planned.only.is_empty());
+        Ok(Schedule {
+            windows,
+            ..Schedule::default()
+        })
+    }
+
     /// Says whether the server still has all of a period.
     pub(crate) fn reaches(&self, period: Interval) -> Result<bool, WindowError> {
         Ok(self.oldest()?.is_none_or(|oldest| oldest <= period.from))
@@ -279,6 +312,7 @@ impl ScheduleRules {
                         .map(|doubtful| doubtful.min(to))
                         .filter(|doubtful| from < *doubtful),
                     looks_back: Vec::new(),
+                    only: Vec::new(),
                 });
                 from = to;
             }
@@ -287,14 +321,17 @@ impl ScheduleRules {
     }
 }
 
-/// The windows that are left to ask for; the adopted windows are committed, or will be at the end of this run.
+/// The windows that are left to ask for; the adopted windows are committed, or will be at the end of this run. What waits for a
+/// sink was asked for.
 pub(crate) fn after_adoption(
     rules: &ScheduleRules,
     wanted: RunMode,
     period: Window,
-    mut record: Record,
+    record: &Record,
     adopted: &[Interval],
+    only: &[String],
 ) -> Result<Schedule, WindowError> {
+    let mut record = record.fetched();
     // Windows that are committed at the end of this run are due no more.
     let waiting = std::mem::take(&mut record.windows);
     for window in waiting.into_iter().filter(|window| adopted.contains(&window.period)) {
@@ -307,6 +344,7 @@ pub(crate) fn after_adoption(
     }
     match wanted {
         RunMode::Period => rules.period(period),
+        RunMode::Backfill { days } if !only.is_empty() => rules.lacking(&record, period, days, only),
         RunMode::Backfill { days } => rules.missing(&record, period, days),
         RunMode::Incremental => rules.due(&record),
     }

@@ -1,5 +1,6 @@
 //! `[[routes]]`: which events go to which sinks.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -28,6 +29,28 @@ pub struct RouteEntry {
     pub when: Option<toml::Spanned<String>>,
     /// Names of sinks, or `stdout`.
     pub to: Vec<String>,
+    /// The day or instant where a sink begins that is new to a stream; one that the stream is collected for already goes on where
+    /// it is.
+    #[serde(default, deserialize_with = "beginning")]
+    #[schemars(with = "Option<String>", extend("x-default" = "now"))]
+    pub from: Option<Timestamp>,
+}
+
+/// A day as `2026-09-01`, whose first instant in UTC it is, or an instant as RFC 3339 writes it.
+fn beginning<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    use serde::de::Error as _;
+    let text = String::deserialize(deserializer)?;
+    let day = || -> Option<Timestamp> {
+        let day = text.parse::<jiff::civil::Date>().ok()?;
+        Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    };
+    let instant = text.parse::<Timestamp>().ok().or_else(day);
+    let wrong = || {
+        D::Error::custom(format!(
+            "{text:?} is neither a day (YYYY-MM-DD) nor an instant (RFC 3339)"
+        ))
+    };
+    instant.map(Some).ok_or_else(wrong)
 }
 
 impl RouteEntry {

@@ -114,7 +114,7 @@ impl schemars::JsonSchema for SinkEntry {
                 );
                 when_down.insert(
                     "x-default".into(),
-                    "`wait` for a run's only sink, else `dead-letters`".into(),
+                    "`wait` with a ledger where the sink is required, else `dead-letters`".into(),
                 );
                 properties.insert("when-down".into(), when_down.to_value());
                 let mut retry = retry.clone();
