@@ -15,7 +15,7 @@ use super::configuration::ConfigFile;
 pub enum EvidenceCommand {
     /// Compute all digests again, and walk the chain of manifests.
     #[command(after_help = VERIFY)]
-    Verify(VerifyArgs),
+    Verify(VerifyEvidenceArgs),
 }
 
 /// What stands below the options of `host evidence verify`.
@@ -29,7 +29,7 @@ meanwhile.";
 
 /// `host evidence verify`.
 #[derive(Debug, Args)]
-pub struct VerifyArgs {
+pub struct VerifyEvidenceArgs {
     /// A folder of evidence [default: the place of [evidence] in the configuration].
     pub path: Option<PathBuf>,
     /// A digest that was noted elsewhere: a line must have it.

@@ -23,7 +23,7 @@ use clap::builder::ArgPredicate;
 use clap::{Parser, Subcommand};
 
 pub use configuration::{CheckArgs, ConfigCommand, ConfigFile, LoginArgs};
-pub use evidence::{EvidenceCommand, VerifyArgs};
+pub use evidence::{EvidenceCommand, VerifyEvidenceArgs};
 pub use ledger::{GapsArgs, LedgerCommand, LedgerFile, RenameArgs, ResetArgs, RewindArgs, StreamArgs};
 pub use output::{Color, LogFormat, OutputOptions, When};
 pub use plugin::PluginCommand;
@@ -35,7 +35,7 @@ pub use runs::RunsArgs;
 pub use set_aside::{DeadLetterArgs, DeadLetterCommand, RejectedCommand, RejectedRowArgs};
 pub use simulator::{DemoArgs, SimulateArgs};
 pub use sink::SinkSubcommand;
-pub use state::{BackupArgs, RestoreArgs, StateCommand, VerifyArgs};
+pub use state::{BackupArgs, RestoreArgs, StateCommand, VerifyStateArgs};
 pub use streams::{AdoptArgs, DropSinkArgs, RenameStreamArgs, RetireArgs, StreamsArgs, StreamsCommand};
 
 /// Pull identity-audit reports out of Oracle EPM Cloud, identity domains and OCI Audit as standard security events.

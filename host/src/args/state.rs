@@ -68,7 +68,7 @@ pub struct RestoreArgs {
   host state verify /backup/host-2026-11-21 || mail -s 'the backup is damaged' me
 
 Exit 8, with a line for each thing that is wrong, where something is not what was written or is missing.")]
-pub struct VerifyArgs {
+pub struct VerifyStateArgs {
     /// The folder of a backup [default: the state itself].
     #[arg(value_name = "DIR")]
     pub folder: Option<PathBuf>,
@@ -85,5 +85,5 @@ pub enum StateCommand {
     /// Put a backup in the place of the state.
     Restore(RestoreArgs),
     /// Read all of a backup, or of the state itself, and say what is not as it was written.
-    Verify(VerifyArgs),
+    Verify(VerifyStateArgs),
 }

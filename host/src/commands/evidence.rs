@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::args::VerifyArgs;
+use crate::args::VerifyEvidenceArgs;
 use crate::commands::config::load;
 use crate::error::{CliError, Exit};
 use crate::render::{json_line, print};
@@ -11,7 +11,7 @@ use base::counted::counted;
 use setup::evidence::EvidencePlace;
 
 /// Checks a place of evidence, and says what is not as it was written.
-pub async fn verify(args: &VerifyArgs) -> Result<(), CliError> {
+pub async fn verify(args: &VerifyEvidenceArgs) -> Result<(), CliError> {
     let expected = Expectation {
         after: args.after.as_deref().map(digest).transpose()?,
         has: args.has.as_deref().map(digest).transpose()?,

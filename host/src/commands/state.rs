@@ -8,7 +8,7 @@ use ::state::{CheckedBackup, Manifest, Outlook, Restore, StateError, StatePaths,
 use jiff::Timestamp;
 use rejected::RejectedRows;
 
-use crate::args::{BackupArgs, LedgerFile, RestoreArgs, StateCommand, VerifyArgs};
+use crate::args::{BackupArgs, LedgerFile, RestoreArgs, StateCommand, VerifyStateArgs};
 use crate::error::{CliError, Exit};
 use crate::render::{print, seconds};
 use base::counted::counted;
@@ -64,7 +64,7 @@ async fn backup(args: &BackupArgs) -> Result<(), CliError> {
     print(text.as_bytes())
 }
 
-async fn verify(args: &VerifyArgs) -> Result<(), CliError> {
+async fn verify(args: &VerifyStateArgs) -> Result<(), CliError> {
     let (_, paths) = places(&args.file)?;
     let folder = args.folder.clone();
     let (name, said, faults) = base::blocking(move || -> Result<(String, String, Vec<String>), StateError> {

@@ -5,9 +5,11 @@ use jiff::civil::Date;
 use super::{FetchState, IdSetRef, Kept, Record};
 
 impl Record {
-    /// The documents of ids that it names, by their days.
+    /// The documents of ids that the record names, and those that windows in it name which wait for a sink, by their days.
     pub fn id_sets(&self) -> impl Iterator<Item = (Date, &IdSetRef)> + '_ {
-        self.recent.iter().map(|(day, noted)| (*day, noted))
+        let of_windows = self.windows.iter().filter_map(|window| window.known.as_ref());
+        let sets = std::iter::once(&self.recent).chain(of_windows);
+        sets.flatten().map(|(day, noted)| (*day, noted))
     }
 
     /// The documents in the spool that it names.
