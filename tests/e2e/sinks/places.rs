@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What the domain has until then.
+/// The domain's events until the evening.
 const SCENARIO: &str = "rows=60,plain-names,now=2026-03-05T22:00:00Z";
 const ARCHIVE: &str = "[sinks.archive]\nkind = \"file\"\npath = \"archive.ndjson\"\n";
 
