@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What the domain has until then.
+/// The domain's events until the evening.
 const SCENARIO: &str = "rows=60,plain-names,now=2026-03-05T22:00:00Z";
 const ARCHIVE: &str = "[sinks.archive]\nkind = \"file\"\npath = \"archive.ndjson\"\n";
 
@@ -189,7 +189,7 @@ fn a_sink_that_delivers_elsewhere_is_said_with_both_places() {
     };
     configured(&first);
     let (exit, _, said) = at(&desk, "08:00", &[]);
-    assert_eq!((exit, said.as_str()), (Some(0), ""));
+    assert!(exit == Some(0) && !said.contains("delivered to"), "{said}");
     configured(&second);
     let (exit, _, said) = at(&desk, "12:00", &[]);
     assert_eq!(exit, Some(0), "{said}");
@@ -198,7 +198,7 @@ fn a_sink_that_delivers_elsewhere_is_said_with_both_places() {
         said.contains("host run audit-events --connection domain --from DAY --sink siem"),
         "{said}"
     );
-    assert_eq!(at(&desk, "16:00", &[]).2, "", "once");
+    assert!(!at(&desk, "16:00", &[]).2.contains("delivered to"), "once");
 }
 
 #[test]

@@ -19,13 +19,13 @@ pub struct SinkPlace {
     /// The sink is given what lies behind this instant; none where that is the stream's beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
-    /// True where that was wished: then nothing of what happened before comes to the sink.
+    /// True where that beginning was wished: nothing of what happened before it comes to the sink.
     #[serde(default, skip_serializing_if = "is_false")]
     pub strict: bool,
-    /// Periods before it that were delivered to the sink later.
+    /// Periods before that beginning that were delivered to the sink later.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<Interval>,
-    /// Where the sink delivers to, in words without secrets.
+    /// The sink's destination, in words without secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
 }
@@ -93,7 +93,7 @@ pub struct SinkStatus {
     pub place: Option<Timestamp>,
     /// Windows that wait for it.
     pub waiting: usize,
-    /// When the oldest of them was begun, by its run's clock.
+    /// The clock of the run that began the oldest of them.
     pub waiting_since: Option<Timestamp>,
     /// The sink is given what lies behind this instant; none where that is the stream's beginning.
     pub since: Option<Timestamp>,

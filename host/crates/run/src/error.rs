@@ -194,9 +194,9 @@ pub enum RunError {
     SpoolAge {
         /// The sinks' names.
         sinks: Vec<String>,
-        /// When the oldest of them was begun.
+        /// The clock of the run that began the oldest of them.
         since: Timestamp,
-        /// How long a window may wait.
+        /// The longest that a window may wait.
         most: Duration,
         /// The arguments that name the stream on the command line.
         arguments: String,

@@ -168,7 +168,7 @@ pub struct BehindSummary {
     pub place: Option<Timestamp>,
     /// Windows that wait for it.
     pub windows: u64,
-    /// When the oldest of them was begun.
+    /// The clock of the run that began the oldest of them.
     pub since: Option<Timestamp>,
 }
 

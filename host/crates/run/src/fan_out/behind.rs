@@ -13,7 +13,7 @@ pub struct SinkBehind {
     pub name: String,
     /// Windows that wait for it.
     pub windows: usize,
-    /// When the oldest of them was begun.
+    /// The clock of the run that began the oldest of them.
     pub since: Option<Timestamp>,
     /// Why the run did not deliver them, where that is known.
     pub reason: Option<String>,

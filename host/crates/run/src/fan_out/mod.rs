@@ -52,8 +52,8 @@ pub struct RunSink {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WhenDown {
-    /// They wait for this sink while the others go on, and the next run delivers them first. It takes a ledger and a sink that is
-    /// required.
+    /// The events wait for this sink while the others go on, and the next run delivers them first. That takes a ledger and a sink
+    /// that is required.
     Wait,
     /// They are set aside, and the other sinks go on.
     DeadLetters,

@@ -1,4 +1,4 @@
-//! What a run knows of its stream: where it is collected from, for which sinks, and where each of these begins.
+//! The facts that a run knows of its stream: where it is collected from, for which sinks, and where each of these begins.
 
 use jiff::Timestamp;
 
@@ -17,8 +17,7 @@ pub struct StreamFacts {
     pub depth: u64,
     /// The configured sinks that the stream's events are promised to.
     pub places: Vec<SinkFact>,
-    /// Where a sink begins at the earliest that is new to the stream, besides what was asked for: some events before may have been
-    /// delivered already.
+    /// The earliest instant at which a sink begins that is new to the stream: some events before may have been delivered already.
     pub begins: Option<Timestamp>,
     /// Sinks with a place in the stream that the configuration no longer sends its events to.
     pub removed: Vec<String>,
@@ -29,9 +28,9 @@ pub struct StreamFacts {
 pub struct SinkFact {
     /// The sink's name.
     pub name: String,
-    /// Where it delivers to, in words without secrets.
+    /// The sink's destination, in words without secrets.
     pub target: Option<String>,
-    /// Where it is to begin if it is new to the stream.
+    /// The instant at which the sink is to begin if it is new to the stream.
     pub from: Option<Timestamp>,
 }
 
@@ -44,16 +43,16 @@ pub enum PlaceNews {
         sink: String,
         /// The sink is given what lies behind this instant.
         since: Timestamp,
-        /// Where it was to begin, where that is earlier: what lies between it lacks.
+        /// The instant at which the sink was to begin, where that is earlier: what lies between it lacks.
         wanted: Option<Timestamp>,
     },
     /// A sink delivers to another place than before.
     Moved {
         /// The sink's name.
         sink: String,
-        /// Where it delivered to.
+        /// The destination until now.
         before: String,
-        /// Where it delivers to now.
+        /// The destination from now on.
         now: String,
     },
 }

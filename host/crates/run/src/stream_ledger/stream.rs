@@ -21,7 +21,7 @@ use ledger::{Claim, Document, FetchState, InFlight, KnownIds, Ledger, LedgerErro
 
 /// Bytes of all documents that wait in the spool.
 const SPOOL_BYTES: u64 = 32 << 30;
-/// How long a window may wait for a sink.
+/// The longest that a window waits for a sink.
 const SPOOL_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// From so many windows on, notes about waiting for jobs are gathered, and for so long.
@@ -37,7 +37,7 @@ pub struct StreamLedger {
     /// Bytes of all that wait there, whatever their stream.
     spool_bytes: u64,
     changes: Arc<GroupCommit>,
-    /// How long a window may wait for a sink before nothing more is fetched.
+    /// The longest that a window may wait for a sink: then nothing more is fetched.
     spool_age: Duration,
     /// News of its sinks, for whoever opened it.
     news: Vec<PlaceNews>,

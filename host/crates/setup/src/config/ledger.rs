@@ -28,7 +28,7 @@ pub struct LedgerSection {
     /// Bytes of all documents, of whatever stream, that wait beside the ledger until their windows are delivered.
     #[schemars(extend("x-unit" = "bytes", "default" = 32_u64 << 30))]
     pub spool_bytes: Option<u64>,
-    /// How long a document may wait for a sink that is down. Then nothing more is fetched, and nothing is thrown away.
+    /// The longest that a document may wait for a sink that is down. Then nothing more is fetched, and nothing is thrown away.
     #[serde(default, deserialize_with = "base::duration::optional")]
     #[schemars(with = "Option<DurationText>", extend("default" = "30d"))]
     pub spool_age: Option<Duration>,
