@@ -16,7 +16,7 @@ use crate::render::progress::ProgressLine;
 use crate::render::seconds;
 use crate::render::summary::RunAccount;
 use crate::stop::Shutdown;
-use ::run::{LedgerOptions, Rejects, Run, RunError, RunMode, Summary};
+use ::run::{AuditLogConnection, LedgerOptions, Rejects, Run, RunError, RunMode, Summary};
 use base::counted::counted;
 use event::Provenance;
 use fetch::FetchError;
@@ -277,6 +277,10 @@ pub async fn execute(
 ) -> Result<(Summary, Result<(), RunError>), CliError> {
     let progress = Arc::new(ProgressLine::start(talk, &report.description.name));
     let watcher: Arc<dyn fetch::FetchProgress> = progress.clone();
+    let audit_log = connections::of_audit_log(&report.config).map(|(name, compartment)| AuditLogConnection {
+        name: name.to_owned(),
+        compartment: compartment.as_str().to_owned(),
+    });
     let fetcher = fetcher::open(&report.config, settings, report.description.connection, watcher)?;
     let (report, plugin) = base::blocking(move || -> Result<_, CliError> {
         let plugin = report.plugin.report()?;
@@ -298,6 +302,7 @@ pub async fn execute(
         stop: stop.token.clone(),
         keeping,
         rejects,
+        audit_log,
     };
     let done = run.execute().await;
     progress.finish();

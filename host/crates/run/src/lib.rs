@@ -43,7 +43,7 @@ pub use redelivery::Redelivery;
 pub use report::{DocumentParser, Report};
 pub use retention::{kept, oldest};
 pub use run::Run;
-pub use silence::instead_of_audit_events;
+pub use silence::{AuditLogConnection, instead_of_audit_events};
 pub use stream_ledger::{DurableChange, StreamFacts, StreamLedger};
 pub use summary::{
     GapSummary, LedgerSummary, PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary,

@@ -129,6 +129,7 @@ impl ProcessPlace<'_> {
                 wanted,
             }),
             rejects: Rejects::default(),
+            audit_log: None,
         }
     }
 
