@@ -167,6 +167,7 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Bo
         observer: Arc::new(NoObserver),
         stop: CancellationToken::new(),
         keeping: None,
+        audit_log: None,
     })
 }
 

@@ -20,6 +20,7 @@ use args::{Cli, Command, PluginCommand};
 use error::Exit;
 
 fn main() -> ExitCode {
+    base::allocator::bound();
     // This program again, with a stranger's plugin to compile.
     if (std::env::args_os().nth(1)).is_some_and(|argument| argument == sandbox::ARGUMENT) {
         return sandbox::compile_stdin().into();

@@ -251,6 +251,42 @@ fn a_record_that_is_broken_is_masked_too() {
 }
 
 #[test]
+fn a_record_that_its_secret_breaks_is_broken_in_a_replay_too() {
+    let (whole, secret) = (
+        record(9, "UpdateUser", json!({})).to_string(),
+        format!("\"ST${CANARY}\""),
+    );
+    // But for the quote too many it would be an event.
+    let broken = whole.replacen(&secret, &format!("{secret}x\""), 1);
+    assert_ne!(broken, whole);
+    let listed = format!("{},{broken}]", list().strip_suffix(']').unwrap());
+    let (desk, server) = (desk(), server(listed));
+    let more = [
+        "--param",
+        "compartment=ocid1.tenancy.oc1..example",
+        "--param",
+        "via=list-events",
+        "--param",
+        "all=true",
+        "--record",
+        "recording",
+    ];
+    let live = run(&desk, &server, "oci-audit", &more);
+    assert!(live.status.success(), "{}", stderr(&live));
+    assert_masked(&desk, &live);
+    drop(server);
+    let replayed = desk
+        .host(["run", "oci-audit", "--replay", "recording"])
+        .output()
+        .unwrap();
+    assert!(replayed.status.success(), "{}", stderr(&replayed));
+    for output in [&live, &replayed] {
+        assert_eq!(json_lines(output).len(), 3, "{}", stderr(output));
+        assert!(stderr(output).contains("was rejected"), "{}", stderr(output));
+    }
+}
+
+#[test]
 fn an_answer_that_is_no_list_is_quoted_without_secrets() {
     for body in [
         format!(r#"{{"code":"InvalidParameter","message":"cannot use {{\"credentials\":\"{CANARY}\"}}"}}"#),

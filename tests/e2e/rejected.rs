@@ -327,6 +327,7 @@ fn a_rejected_row_is_shown_as_it_came_and_dropped_when_that_is_meant() {
         shown["document"]["file"].as_str().unwrap().rsplit('.').next(),
         Some("csv")
     );
+    assert!(shown["document"]["job"].is_string(), "{shown}");
     assert_eq!(shown["plugin"]["sha256"].as_str().unwrap().len(), 64);
 
     for (arguments, said) in [

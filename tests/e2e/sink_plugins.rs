@@ -278,7 +278,7 @@ fn a_sink_plugin_is_shown_with_its_kind_and_its_settings() {
         "{row}"
     );
     assert!(
-        about.contains("10000 ms a call") && about.contains("268435456 bytes"),
+        about.contains("10000 ms a call") && about.contains("256 MiB"),
         "{about}"
     );
     let sinks = stdout(&desk.host(["sink", "list"]).output().unwrap());

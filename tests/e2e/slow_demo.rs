@@ -56,6 +56,7 @@ fn a_slow_demo_that_is_killed_goes_on_and_comes_to_the_same_totals() {
     let desk = desk();
     let (totals, said) = finish(&desk);
     assert!(!said.contains("Continuing an"), "{said}");
+    assert!(said.contains(stage(&desk).to_str().unwrap()), "{said}");
     let lines: Vec<Vec<&str>> = totals.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0], ["REPORT", "EVENTS", "DOUBLED", "JOBS"]);
     assert_eq!(lines.len(), 8, "{totals}");
@@ -95,6 +96,7 @@ fn a_slow_demo_that_is_killed_goes_on_and_comes_to_the_same_totals() {
         said.contains("Continuing the last demo") && said.contains(", job "),
         "{said}"
     );
+    assert!(said.contains(stage(&desk).to_str().unwrap()), "{said}");
     assert_eq!(again, totals);
 }
 

@@ -16,7 +16,7 @@ use crate::render::progress::ProgressLine;
 use crate::render::seconds;
 use crate::render::summary::RunAccount;
 use crate::stop::Shutdown;
-use ::run::{LedgerOptions, Rejects, Run, RunError, RunMode, Summary};
+use ::run::{AuditLogConnection, LedgerOptions, Rejects, Run, RunError, RunMode, Summary};
 use base::counted::counted;
 use event::Provenance;
 use fetch::FetchError;
@@ -312,6 +312,10 @@ pub async fn execute(
     // A recording is no server: what it answers was kept when it was made, or was not to be.
     let keeps = !matches!(settings.exchange, Exchange::Replay { .. });
     let connection = settings.name.clone();
+    let audit_log = connections::of_audit_log(&report.config).map(|(name, compartment)| AuditLogConnection {
+        name: name.to_owned(),
+        compartment: compartment.as_str().to_owned(),
+    });
     let fetcher = fetcher::open(&report.config, settings, report.description.connection, watcher)?;
     let (report, plugin, evidence) = base::blocking(move || -> Result<_, CliError> {
         let plugin = report.plugin.report()?;
@@ -337,6 +341,7 @@ pub async fn execute(
         stop: stop.token.clone(),
         keeping,
         rejects,
+        audit_log,
     };
     let run = match evidence {
         Some(store) => run.keeping_evidence(store),

@@ -17,7 +17,8 @@ pub async fn simulate(args: &SimulateArgs, talk: &OutputOptions) -> Result<(), C
         return print(help().as_bytes());
     }
     let scenario: Scenario = args.scenarios.join(",").parse()?;
-    let credentials = scenario.credentials.clone();
+    let mut about = credentials(&scenario, talk.verbose > 0);
+    about.push("Ctrl-C stops.".to_owned());
     let lifetime = match &args.lifetime {
         Some(text) => config::parse_duration(text)
             .map_err(|reason| CliError::usage(format!("--for: {reason}")).hint("for example --for 15m"))?,
@@ -31,12 +32,34 @@ pub async fn simulate(args: &SimulateArgs, talk: &OutputOptions) -> Result<(), C
     }
     stop.set_resume_hint("the simulator keeps nothing");
     print(format!("{}\n", running.url()).as_bytes())?;
-    let text = format!("Basic: {} / {}; Ctrl-C stops.", credentials.user, credentials.password);
-    log::say(talk.log_format, &format!("{text}\n"), &LogLine::new("info", &text));
+    for text in about {
+        log::say(talk.log_format, &format!("{text}\n"), &LogLine::new("info", &text));
+    }
     // Over with the signal, or with its time.
     let _ = tokio::time::timeout(lifetime, stop.token.cancelled()).await;
     running.stop().await;
     Ok(())
+}
+
+/// The credentials that are taken, a line for each way to sign in. They open nothing but simulators. The key is long.
+fn credentials(scenario: &Scenario, with_key: bool) -> Vec<String> {
+    let (people, client, oci) = (&scenario.credentials, &scenario.oauth, scenario.oci.demo_user());
+    let key = match with_key {
+        true => format!("private key:\n{}", oci.private_key_pem().trim_end()),
+        false => "its private key is shown with -v".to_owned(),
+    };
+    vec![
+        format!("Basic: {} / {}", people.user, people.password),
+        format!("Bearer token: {}", people.token),
+        format!(
+            "OAuth client: {} / {}, refresh token {}",
+            client.client_id, client.client_secret, client.refresh_token
+        ),
+        format!(
+            "OCI API key: tenancy {}, user {}, fingerprint {}; {key}",
+            oci.tenancy, oci.user, oci.fingerprint
+        ),
+    ]
 }
 
 /// Every switch, a line each.
@@ -56,5 +79,32 @@ impl From<SimulatorError> for CliError {
     fn from(error: SimulatorError) -> Self {
         let exit = if error.is_usage() { Exit::Usage } else { Exit::Internal };
         CliError::told(exit, &error, error.hint())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_credential_that_is_taken_is_shown() {
+        let scenario = Scenario::default();
+        let oci = scenario.oci.demo_user();
+        let shown = credentials(&scenario, false).join("\n");
+        for secret in [
+            &scenario.credentials.user,
+            &scenario.credentials.password,
+            &scenario.credentials.token,
+            &scenario.oauth.client_id,
+            &scenario.oauth.client_secret,
+            &scenario.oauth.refresh_token,
+            &oci.tenancy,
+            &oci.user,
+            &oci.fingerprint,
+        ] {
+            assert!(shown.contains(secret.as_str()), "{secret}: {shown}");
+        }
+        let key = "PRIVATE KEY";
+        assert!(!shown.contains(key) && credentials(&scenario, true).concat().contains(key));
     }
 }

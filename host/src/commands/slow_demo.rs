@@ -131,7 +131,11 @@ impl DemoStage {
             if state.is_there().await {
                 say(
                     talk,
-                    &format!("Continuing the last demo; its simulator is still at {}\n", state.url),
+                    &format!(
+                        "Continuing the last demo; its simulator is still at {}\n{}",
+                        state.url,
+                        of_files(&folder)
+                    ),
                 );
                 return Ok(DemoStage {
                     folder,
@@ -156,9 +160,10 @@ impl DemoStage {
             &format!(
                 "A simulator plays EPM Cloud, an identity domain and OCI Audit at {}, for {LIFETIME} at most.\n\
                  Its jobs take about ten seconds. Kill this process meanwhile, as hard as you like \
-                 (kill -9 {}),\nand run `host demo --slow` again.\n",
+                 (kill -9 {}),\nand run `host demo --slow` again.\n{}",
                 state.url,
-                std::process::id()
+                std::process::id(),
+                of_files(&folder)
             ),
         );
         Ok(DemoStage {
@@ -333,6 +338,14 @@ impl SimulatorInfo {
     fn is(&self, state: &DemoState) -> bool {
         (self.process, &self.since) == (state.process, &state.since)
     }
+}
+
+/// Tells where the demo keeps its files.
+fn of_files(folder: &Path) -> String {
+    format!(
+        "Until the demo comes to its end, its ledger and the files of events are in {}\n",
+        folder.display()
+    )
 }
 
 /// Starts a simulator that outlives this process: in a group of its own, where Ctrl-C does not reach it.

@@ -20,7 +20,7 @@ pub fn render(about: &Inspection) -> String {
     line("summary", &about.summary);
     line("world", &about.world);
     line("sha256", &about.sha256);
-    line("size", &format!("{} bytes", about.size));
+    line("size", &bytes(u128::try_from(about.size).unwrap_or(u128::MAX)));
     let imports = if about.imports.is_empty() {
         "none".to_string()
     } else {
@@ -75,15 +75,15 @@ pub fn render(about: &Inspection) -> String {
         if let Some(events) = sink.batch_events {
             line("batch", &counted(events, "event at most", "events at most"));
         }
-        if let Some(bytes) = sink.batch_bytes {
-            line("batch", &format!("{bytes} bytes at most"));
+        if let Some(most) = sink.batch_bytes {
+            line("batch", &format!("{} at most", bytes(u128::from(most))));
         }
         for row in settings::table(&sink.config_schema) {
             line("config", &row);
         }
     }
-    for (name, amount, unit) in limits(&about.limits) {
-        line("limit", &format!("{name:<14} {amount} {unit}"));
+    for (name, most) in limits(&about.limits) {
+        line("limit", &format!("{name:<14} {most}"));
     }
     text
 }
@@ -100,8 +100,18 @@ fn allowed(grants: Option<&[Grant]>) -> String {
     }
 }
 
+/// A number of bytes in the largest unit that it reaches; where that is not all of it, the bytes stand beside it.
+fn bytes(count: u128) -> String {
+    let units = [("GiB", 1_u128 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    match units.into_iter().find(|(_, unit)| count >= *unit) {
+        None => counted(count, "byte", "bytes"),
+        Some((name, unit)) if count % unit == 0 => format!("{} {name}", count / unit),
+        Some((name, unit)) => format!("{}.{} {name} ({count} bytes)", count / unit, count % unit * 10 / unit),
+    }
+}
+
 /// Every limit by its name in the configuration, with its unit.
-fn limits(limits: &PluginLimits) -> [(&'static str, u128, &'static str); 19] {
+fn limits(limits: &PluginLimits) -> [(&'static str, String); 19] {
     let PluginLimits {
         time,
         memory,
@@ -124,33 +134,65 @@ fn limits(limits: &PluginLimits) -> [(&'static str, u128, &'static str); 19] {
         compile_memory,
     } = limits;
     let wide = |amount: &usize| u128::try_from(*amount).unwrap_or(u128::MAX);
+    let size = |amount: &usize| bytes(wide(amount));
+    let number = |amount: &usize, unit: &str| format!("{amount} {unit}");
     [
-        ("time", time.as_millis(), "ms a call"),
-        ("memory", wide(memory), "bytes"),
-        ("stack", wide(stack), "bytes"),
-        ("memories", u128::from(*memories), "memories"),
-        ("tables", u128::from(*tables), "tables"),
-        ("handles", wide(handles), "handles at a time"),
-        ("returned", wide(returned), "bytes an answer"),
-        ("records", wide(records), "events and rejects an answer"),
-        ("event", wide(event), "bytes an event"),
+        ("time", format!("{} ms a call", time.as_millis())),
+        ("memory", size(memory)),
+        ("stack", size(stack)),
+        ("memories", format!("{memories} memories")),
+        ("tables", format!("{tables} tables")),
+        ("handles", number(handles, "handles at a time")),
+        ("returned", format!("{} an answer", size(returned))),
+        ("records", number(records, "events and rejects an answer")),
+        ("event", format!("{} an event", size(event))),
         (
             "attribute-name",
-            wide(attribute_name),
-            "bytes a name of an attribute, or a label",
+            format!("{} a name of an attribute, or a label", size(attribute_name)),
         ),
-        ("attributes", wide(attributes), "attributes of an event, and labels"),
-        ("output", wide(output), "bytes of events a byte of documents"),
-        ("fetches", wide(fetches), "fetches a plan, or deliveries a payload"),
-        ("request", wide(request), "bytes a request or delivery"),
-        ("log", wide(log), "bytes"),
-        ("log-lines", wide(log_lines), "lines"),
-        ("component", wide(component), "bytes of the file"),
+        ("attributes", number(attributes, "attributes of an event, and labels")),
+        ("output", number(output, "bytes of events a byte of documents")),
+        ("fetches", number(fetches, "fetches a plan, or deliveries a payload")),
+        ("request", format!("{} a request or delivery", size(request))),
+        ("log", size(log)),
+        ("log-lines", number(log_lines, "lines")),
+        ("component", format!("{} of the file", size(component))),
         (
             "compile-time",
-            compile_time.as_millis(),
-            "ms of processor time, and 5000 for each MiB of functions",
+            format!(
+                "{} ms of processor time, and 5000 for each MiB of functions",
+                compile_time.as_millis()
+            ),
         ),
-        ("compile-memory", wide(compile_memory), "bytes"),
+        ("compile-memory", size(compile_memory)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_stand_in_a_unit_that_people_read() {
+        for (count, text) in [
+            (0, "0 bytes"),
+            (1, "1 byte"),
+            (1023, "1023 bytes"),
+            (1024, "1 KiB"),
+            (1536, "1.5 KiB (1536 bytes)"),
+            (268_435_456, "256 MiB"),
+            (1_361_234, "1.2 MiB (1361234 bytes)"),
+            (2 << 30, "2 GiB"),
+        ] {
+            assert_eq!(bytes(count), text);
+        }
+    }
+
+    #[test]
+    fn no_default_limit_is_a_long_number_of_bytes() {
+        for (name, most) in limits(&PluginLimits::default()) {
+            let number: String = most.chars().take_while(char::is_ascii_digit).collect();
+            assert!(number.len() < 7, "{name}: {most}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{seconds, took};
+use base::counted::counted;
 use ledger::{ListedRun, RunEnd, RunState};
 use sink::terminal;
 
@@ -54,7 +55,8 @@ pub fn as_short_json(listed: &ListedRun) -> Value {
     })
 }
 
-/// A line for each run, and one more for the error of each that failed; cut where there are only so many columns.
+/// A line for each run, one more for the error of each that failed, and one where rows were rejected; cut where there are only so
+/// many columns.
 pub fn table(runs: &[ListedRun], columns: Option<usize>) -> String {
     let heads = ["STARTED", "EXIT", "NEW", "TOOK", "STREAM"].map(str::to_owned);
     let rows: Vec<Cells> = std::iter::once(heads).chain(runs.iter().map(cells)).collect();
@@ -63,7 +65,7 @@ pub fn table(runs: &[ListedRun], columns: Option<usize>) -> String {
         cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
     };
     let (started, exit, new, time) = (widest(0), widest(1), widest(2), widest(3));
-    let errors = std::iter::once(None).chain(runs.iter().map(error));
+    let below = std::iter::once(Vec::new()).chain(runs.iter().map(below));
     let mut text = String::new();
     let mut add = |line: &str| {
         let shown = match columns {
@@ -73,11 +75,11 @@ pub fn table(runs: &[ListedRun], columns: Option<usize>) -> String {
         // Writing into a String cannot fail.
         let _ = writeln!(text, "{shown}");
     };
-    for (row, error) in rows.iter().zip(errors) {
+    for (row, below) in rows.iter().zip(below) {
         let [a, b, c, d, stream] = row;
         add(&format!("{a:<started$}  {b:<exit$}  {c:>new$}  {d:>time$}  {stream}"));
-        if let Some(error) = error {
-            add(&format!("  {error}"));
+        for line in below {
+            add(&format!("  {line}"));
         }
     }
     text
@@ -105,8 +107,13 @@ fn cells(listed: &ListedRun) -> Cells {
     ]
 }
 
-fn error(listed: &ListedRun) -> Option<&str> {
-    listed.run.facts.end.as_ref()?.message.as_deref()
+/// The lines below a run: its error, and how many rows it rejected.
+fn below(listed: &ListedRun) -> Vec<String> {
+    let Some(end) = &listed.run.facts.end else {
+        return Vec::new();
+    };
+    let rejected = (end.rejected > 0).then(|| counted(end.rejected, "row rejected", "rows rejected"));
+    end.message.clone().into_iter().chain(rejected).collect()
 }
 
 fn dead_lettered(end: &RunEnd) -> u64 {
@@ -199,8 +206,10 @@ mod tests {
         STARTED               EXIT              NEW   TOOK  STREAM
         2026-11-21T12:00:03Z  running             -      -  user-login @ prod (userlogin=jdoe)
         2026-11-21T12:00:03Z  0 done              9  4.5 s  user-login @ prod (userlogin=jdoe)
+          1 row rejected
         2026-11-21T12:00:03Z  3 access-refused    9  4.5 s  user-login @ prod (userlogin=jdoe)
           prod refused  access
+          1 row rejected
         2026-11-21T12:00:03Z  did not end         -      -  user-login @ prod (userlogin=jdoe)
         ");
     }

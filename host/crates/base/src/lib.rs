@@ -7,6 +7,7 @@
 //! | [`database`] | SQLite files: opened privately, checked, one connection |
 //! | [`store`] | a file for what waits until somebody decides about it |
 //! | [`secret_file`] | files that hold secrets: who may read them |
+//! | [`allocator`] | memory that was freed: how much of it the process keeps |
 //! | [`absent`] | the value of a setting that is not there |
 //! | [`blocking()`] | work that would hold up a thread of the async runtime |
 //! | [`duration`] | durations as a configuration writes them |
@@ -17,6 +18,7 @@
 #![warn(missing_docs)]
 
 pub mod absent;
+pub mod allocator;
 mod blocking;
 pub mod counted;
 pub mod database;

@@ -7,6 +7,9 @@ use super::blocking::blocking;
 use super::error::FetchError;
 use super::spool::{Charge, Spool, Spooled};
 
+/// Bytes that are gathered before they are written, and written at once.
+const BUFFER: usize = 256 * 1024;
+
 /// A file of the spool that is written piece by piece.
 pub(super) struct SpoolWriter {
     out: BufWriter<tokio::fs::File>,
@@ -20,8 +23,11 @@ impl SpoolWriter {
     pub(super) async fn create(spool: &Spool) -> Result<SpoolWriter, FetchError> {
         let spool = spool.clone();
         let (file, charge, hash) = blocking(move || Ok(spool.create()?)).await?.into_parts();
+        let mut file = tokio::fs::File::from_std(file);
+        // It copies what it is given, and would keep room for 2 MiB.
+        file.set_max_buf_size(BUFFER);
         Ok(SpoolWriter {
-            out: BufWriter::with_capacity(256 * 1024, tokio::fs::File::from_std(file)),
+            out: BufWriter::with_capacity(BUFFER, file),
             charge,
             hash,
         })

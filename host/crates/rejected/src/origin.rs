@@ -48,7 +48,8 @@ pub struct SourceDocument {
     pub fetch: u32,
     /// The name of its file on the server, where it came as one.
     pub file: Option<String>,
-    /// The job that wrote it.
+    /// The job that wrote it; none where no job did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
     /// The name that its window was given: what its file was asked for as, and what it was called in the spool.
     pub window: String,

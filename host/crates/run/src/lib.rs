@@ -43,7 +43,7 @@ pub use redelivery::Redelivery;
 pub use report::{DocumentParser, Report};
 pub use retention::{kept, oldest};
 pub use run::Run;
-pub use silence::{instead_of_audit_events, silent_since};
+pub use silence::{AuditLogConnection, instead_of_audit_events, silent_since};
 pub use stream_ledger::{DurableChange, PlaceNews, SinkFact, StreamFacts, StreamLedger, drop_sink};
 pub use summary::{
     BehindSummary, GapSummary, LedgerSummary, PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary,

@@ -10,6 +10,7 @@ use crate::observer::RunObserver;
 use crate::pipeline::Rejects;
 use crate::report::Report;
 use crate::route::Router;
+use crate::silence::AuditLogConnection;
 use crate::window::Window;
 use crate::windows::LedgerOptions;
 use event::Provenance;
@@ -44,4 +45,6 @@ pub struct Run {
     pub keeping: Option<LedgerOptions>,
     /// The fate of rows that are no events.
     pub rejects: Rejects,
+    /// The connection to OCI that has the events of a domain that falls silent, where one is configured.
+    pub audit_log: Option<AuditLogConnection>,
 }

@@ -15,6 +15,15 @@ use ledger::Record;
 /// The OCID in the example of a connection.
 const PLACEHOLDER: &str = "ocid1.compartment.oc1..UNIQUE";
 
+/// A configured connection to OCI that says which compartment it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditLogConnection {
+    /// Its name.
+    pub name: String,
+    /// The OCID of the compartment.
+    pub compartment: String,
+}
+
 /// The period in which a stream's events are waited for: from its last one, or its beginning, to what is complete. A run's
 /// own windows say little: they may be minutes long.
 pub(super) fn watched(record: &Record) -> Option<Window> {
@@ -47,6 +56,10 @@ pub(super) fn silent(record: &Record, every: Duration) -> Option<String> {
     ))
 }
 
+/// The fact behind a domain that is silent.
+const WHY: &str = "Oracle lets AuditEvents go silent while it still answers 200, and keeps such events in OCI Audit for 365 days: collect \
+                   them with";
+
 /// The reason why a domain is silent, and the source that has its events, with the line to write for it and the day to begin with.
 pub fn instead_of_audit_events(compartment: Option<&str>, from: Option<Timestamp>) -> String {
     let example = ConnectionKind::Oci.example();
@@ -54,18 +67,31 @@ pub fn instead_of_audit_events(compartment: Option<&str>, from: Option<Timestamp
         Some(ocid) => example.replace(PLACEHOLDER, ocid),
         None => example.to_owned(),
     };
-    let from = from
-        .map(|day| format!(" --from {}", day.strftime("%F")))
-        .unwrap_or_default();
+    let from = since(from);
     format!(
-        "Oracle lets AuditEvents go silent while it still answers 200, and keeps such events in OCI Audit for 365 days: collect them \
-         with `host run oci-audit{from}`, once there is a connection to the compartment that holds the domain, such as this line in \
+        "{WHY} `host run oci-audit{from}`, once there is a connection to the compartment that holds the domain, such as this line in \
          host.toml: {example}"
     )
 }
 
-/// The warning for the user where the end of the window holds no event for suspiciously long.
-pub(super) fn notice(last_event: Option<i64>, window: Window) -> Option<String> {
+/// The same where a connection to OCI is configured, and names its compartment.
+fn instead_through(log: &AuditLogConnection, from: Option<Timestamp>) -> String {
+    let AuditLogConnection { name, compartment } = log;
+    let from = since(from);
+    format!(
+        "{WHY} `host run oci-audit{from} --connection {name}`, if its compartment, {compartment}, is the one that holds the domain"
+    )
+}
+
+/// The option for the day to begin with.
+fn since(from: Option<Timestamp>) -> String {
+    from.map(|day| format!(" --from {}", day.strftime("%F")))
+        .unwrap_or_default()
+}
+
+/// The warning for the user where the end of the window holds no event for suspiciously long; with the connection to OCI that is
+/// configured, if one is.
+pub(super) fn notice(last_event: Option<i64>, window: Window, log: Option<&AuditLogConnection>) -> Option<String> {
     let last = last_event.and_then(|time| Timestamp::from_millisecond(time).ok());
     if window.to.duration_since(last.unwrap_or(window.from)) < SUSPICIOUS_SILENCE {
         return None;
@@ -80,9 +106,13 @@ pub(super) fn notice(last_event: Option<i64>, window: Window) -> Option<String> 
              delivered before"
         )
     });
+    let from = Some(last.unwrap_or(window.from));
+    let instead = match log {
+        Some(log) => instead_through(log, from),
+        None => instead_of_audit_events(None, from),
+    };
     Some(format!(
-        "{since}: {}{once}; `host check` tells which of the two the domain still feeds",
-        instead_of_audit_events(None, Some(last.unwrap_or(window.from)))
+        "{since}: {instead}{once}; `host check` tells which of the two the domain still feeds"
     ))
 }
 
@@ -136,7 +166,7 @@ mod tests {
             from: at("2025-03-01T00:00:00Z"),
             to: at("2025-03-08T00:00:00Z"),
         };
-        let notice_after = |last: Option<&str>| notice(last.map(|last| at(last).as_millisecond()), window);
+        let notice_after = |last: Option<&str>| notice(last.map(|last| at(last).as_millisecond()), window, None);
         assert!(notice_after(None).is_some());
         assert!(notice_after(Some("2025-03-05T12:00:00Z")).is_some_and(|text| text.contains("2025-03-05T12:00:00Z")));
         assert_eq!(notice_after(Some("2025-03-07T12:00:00Z")), None);
@@ -150,6 +180,18 @@ mod tests {
             from: at("2025-03-07T00:00:00Z"),
             ..window
         };
-        assert_eq!(notice(None, day), None);
+        assert_eq!(notice(None, day, None), None);
+        // A connection that is there need not be written.
+        let log = AuditLogConnection {
+            name: "tenancy".into(),
+            compartment: "ocid1.compartment.oc1..acme".into(),
+        };
+        let through = notice(None, window, Some(&log)).unwrap();
+        assert!(
+            through.contains("`host run oci-audit --from 2025-03-01 --connection tenancy`")
+                && through.contains("ocid1.compartment.oc1..acme")
+                && !through.contains("host.toml"),
+            "{through}"
+        );
     }
 }

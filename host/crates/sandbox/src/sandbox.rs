@@ -152,6 +152,8 @@ impl Sandbox {
         if let Some(cache) = &self.cache {
             cache.put(digest, &component, &fit);
         }
+        // The compiler took as much memory as a whole run, and is done.
+        base::allocator::give_back();
         Ok((component, fit))
     }
 

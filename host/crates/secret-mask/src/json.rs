@@ -156,7 +156,11 @@ impl TextReading {
         };
         let value = text.get(place..end).unwrap_or_default();
         if !says_nothing(value) && (self.is_json || !is_remark(value.as_bytes())) {
-            masked.replace(place..end, "\"***\"");
+            let mask = match self.is_json {
+                true => "\"***\"",
+                false => spoiled::mask_of(text, place, end),
+            };
+            masked.replace(place..end, mask);
         }
         end.max(place)
     }

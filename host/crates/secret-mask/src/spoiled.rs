@@ -4,12 +4,13 @@
 //! value ends where one can end. The text may stand in a string itself, with backslashes before its quotes.
 
 use super::calls::hides_answer;
-use super::lexer::{after_quote, skip_blanks, unescaped, value_behind};
+use super::lexer::{after_quote, skip_blanks, string_end as plain_string_end, unescaped, value_behind};
 use super::masked_text::MaskedText;
 use super::names::{MASK, is_secret, says_nothing};
 use super::pairs::{OpenPairs, is_name_of_pair, is_value_of_pair, name_at};
 use super::remarks::is_remark;
 use memchr::memchr3;
+use serde_core::de::IgnoredAny;
 use std::borrow::Cow;
 
 /// Longer texts are no name, in bytes.
@@ -29,11 +30,45 @@ pub fn mask(text: &str, hides_answers: bool) -> Option<String> {
         let end = value_end(text, place, escapes);
         let value = text.get(place..end).unwrap_or_default();
         if !says_nothing(&value.replace('\\', "")) && !is_remark(value.as_bytes()) {
-            let quote = "\\".repeat(escapes) + "\"";
-            masked.replace(place..end, &format!("{quote}{MASK}{quote}"));
+            match escapes {
+                0 => masked.replace(place..end, mask_of(text, place, end)),
+                _ => {
+                    let quote = "\\".repeat(escapes) + "\"";
+                    masked.replace(place..end, &format!("{quote}{MASK}{quote}"));
+                }
+            }
         }
     }
     masked.finish()
+}
+
+/// The mask in the place of a value of a text that is no JSON. Where it is that value which is none, neither is the mask: whoever reads
+/// the masked text rejects the record that was rejected without it. Of a value that is cut off nothing follows.
+pub fn mask_of(text: &str, from: usize, end: usize) -> &'static str {
+    match text.get(from..end) {
+        Some(value) if end < text.len() && !is_formed(value) => MASK,
+        _ => "\"***\"",
+    }
+}
+
+/// True of a value that is JSON but for what stands in its strings: that can be mended.
+fn is_formed(value: &str) -> bool {
+    let (mut form, mut at) = (String::new(), 0);
+    while let Some(from) = after_quote(value, at) {
+        let end = plain_string_end(value, from);
+        let content = value.get(from..end).unwrap_or_default();
+        let is_closed = content
+            .strip_suffix('"')
+            .is_some_and(|content| backslashes_before(content).is_multiple_of(2));
+        if !is_closed {
+            return false;
+        }
+        form.push_str(value.get(at..from).unwrap_or_default());
+        form.push('"');
+        at = end;
+    }
+    form.push_str(value.get(at..).unwrap_or_default());
+    serde_json::from_str::<IgnoredAny>(&form).is_ok()
 }
 
 /// The places where the values of members begin that are hidden, in their order.
@@ -185,6 +220,33 @@ mod tests {
         ] {
             assert_eq!(&text[value_end(text, 0, escapes)..], rest, "{text}");
         }
+    }
+
+    #[test]
+    fn a_value_that_breaks_its_record_does_so_under_its_mask() {
+        for (value, expected) in [
+            (r#""hun"ter2""#, "***"),
+            (r#"["hun"ter2","x"]"#, "***"),
+            ("NaN", "***"),
+            (r#"{"a":x}"#, "***"),
+            (r#"["a",]"#, "***"),
+            (r#""hunter2""#, r#""***""#),
+            (r#"["hun\"ter2",{"a":1}]"#, r#""***""#),
+            // Strings can be mended.
+            ("\"hun\tter2\"", r#""***""#),
+            (r#""hun\ter2""#, r#""***""#),
+            ("4711", r#""***""#),
+        ] {
+            let text = format!(r#"{{"m":"he said "no"","password":{value},"n":1}}"#);
+            let masked = mask(&text, false).unwrap();
+            assert_eq!(masked, text.replace(value, expected));
+            assert_eq!(mask(&masked, false), None, "{masked}");
+        }
+        // Nothing reads what is cut off.
+        assert_eq!(
+            mask(r#"{"password":"hun"#, false).as_deref(),
+            Some(r#"{"password":"***""#)
+        );
     }
 
     #[test]

@@ -137,6 +137,16 @@ pub fn compartment<'a>(config: &'a Config, source: &ParameterSource) -> Option<&
     connection.compartment.as_ref()
 }
 
+/// The one connection to OCI that says which compartment it is for, by its name; none where there are several.
+pub fn of_audit_log(config: &Config) -> Option<(&str, &CompartmentId)> {
+    let of_oci = |connection: &Connection| connection.kind == Some(ConnectionKind::Oci);
+    let mut named = (config.connections.iter())
+        .filter(|(_, connection)| of_oci(connection))
+        .filter_map(|(name, connection)| Some((name.as_str(), connection.compartment.as_ref()?)));
+    let first = named.next()?;
+    named.next().is_none().then_some(first)
+}
+
 /// True where more than one connection of that kind is configured, so that none is meant where none is named.
 pub(crate) fn are_several(config: &Config, kind: ConnectionKind) -> bool {
     let fitting = |connection: &&Connection| connection.kind == Some(kind);
@@ -263,5 +273,11 @@ mod tests {
         for source in [ParameterSource::Only, named("b"), named("c"), ParameterSource::Nothing] {
             assert_eq!(of(&two, source), None);
         }
+        // The second connection names none; a third that does leaves open which of them has the events of a domain.
+        let third = text.replace("connections.a", "connections.c");
+        let three = Config::parse(&format!("{text}{other}{third}")).unwrap();
+        let of_log = |config| of_audit_log(config).map(|(name, compartment)| (name, compartment.as_str()));
+        assert_eq!(of_log(&two), Some(("a", "ocid1.tenancy.oc1..a")));
+        assert_eq!(of_log(&three), None);
     }
 }

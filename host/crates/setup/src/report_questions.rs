@@ -11,7 +11,7 @@ use sandbox::{Fetch, Method, PluginError, PluginKind, Request};
 
 use crate::SetupError;
 use crate::config::{Config, ConnectionKind};
-use crate::connections::kind_of;
+use crate::connections::{are_several, kind_of};
 use crate::plugins;
 
 /// The period that is asked for: little comes of it.
@@ -26,17 +26,24 @@ pub struct ReportQuestions {
     pub facts: Vec<Fact>,
 }
 
-/// The first question of each report under `[plugins]` that reads from this connection; none where several connections are of
-/// its kind, since only whoever runs a plugin says then which of them it is for. A plugin that cannot be loaded, or fails, is a
-/// fact: it may be for another connection. Blocks: plugins are compiled and called.
+/// The first question of each report under `[plugins]` that reads from this connection. Where several connections are of its kind only
+/// whoever runs a plugin says which of them it is for: that it is not asked is a fact then. So is a plugin that cannot be loaded, or
+/// fails: it may be for another connection. Blocks: plugins are compiled and called.
 pub fn report_questions(config: &Config, connection: &str, now: Timestamp) -> ReportQuestions {
     let mut asked = ReportQuestions::default();
-    let kind = config.connections.get(connection).and_then(|found| found.kind);
-    if config.connections.values().filter(|other| other.kind == kind).count() != 1 {
+    let Some(kind) = config.connections.get(connection).and_then(|found| found.kind) else {
         return asked;
-    }
+    };
+    let several = are_several(config, kind);
     for name in config.plugins.keys() {
         match question(config, name, kind, now) {
+            Ok(Some(_)) if several => {
+                let text = format!(
+                    "not asked for: several connections are of kind {kind}, and `host run {name} --connection NAME` alone says which of \
+                     them it is for"
+                );
+                asked.facts.push(Fact::new(format!("plugin {name}"), text));
+            }
             Ok(question) => asked.questions.extend(question),
             Err(error) => {
                 let text = format!("cannot be asked: {}", visible::line(&error.message));
@@ -52,7 +59,7 @@ pub fn report_questions(config: &Config, connection: &str, now: Timestamp) -> Re
 fn question(
     config: &Config,
     name: &str,
-    kind: Option<ConnectionKind>,
+    kind: ConnectionKind,
     now: Timestamp,
 ) -> Result<Option<ReportQuestion>, SetupError> {
     let plugin = plugins::load(config, name)?;
@@ -61,7 +68,7 @@ fn question(
     }
     let mut report = plugin.report()?;
     let description = report.describe()?;
-    if Some(kind_of(description.connection)) != kind {
+    if kind_of(description.connection) != kind {
         return Ok(None);
     }
     let wrong = |error: WindowError| SetupError::told(ErrorKind::Usage, &error, error.hint());

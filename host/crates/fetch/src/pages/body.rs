@@ -77,8 +77,14 @@ pub(super) async fn receive(
 async fn take_in(mut response: Response, spool: &Spool, turns: &PageScheduler) -> Result<PageAnswer, FetchError> {
     let mut memory = turns.memory();
     let promised = usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
-    let mut held = BytesMut::with_capacity(promised.min(memory.most()));
-    let mut spooled: Option<SpoolWriter> = None;
+    let mut held = BytesMut::new();
+    let mut spooled = match promised > memory.most() {
+        true => Some(SpoolWriter::create(spool).await?),
+        false => None,
+    };
+    if spooled.is_none() {
+        held.reserve(promised);
+    }
     while let Some(piece) = response.chunk().await? {
         match &mut spooled {
             Some(file) => file.write(&piece).await?,

@@ -1,6 +1,6 @@
 //! Keeps the records of all pages, each once.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
 use std::io;
@@ -13,8 +13,12 @@ use crate::records::lines::{RecordLines, RecordTally, line};
 use crate::records::piece::Piece;
 use crate::spool::{Spool, Spooled};
 
-/// The number of keys that are remembered: repetitions come from lists that shift, so they are near.
-const REMEMBERED: usize = 200_000;
+/// How many keys of a list by position are remembered: it may be asked for once more from its beginning.
+pub(super) const OF_POSITIONS: usize = 200_000;
+
+/// How many keys are remembered of a list each of whose pages names the next: what it repeats is near, and a run reads several such
+/// lists at once. Half of them are more than the largest pages that were seen have (20,000), and fill a table.
+pub(super) const OF_CHAIN: usize = 56_000;
 
 /// Keeps the records of all pages, each once. Blocking.
 pub(super) struct Collector {
@@ -57,11 +61,17 @@ pub(crate) struct CollectedPages {
 }
 
 impl Collector {
-    pub(super) fn new(spool: &Spool, key: Option<Vec<String>>, limits: &FetchLimits) -> Result<Collector, FetchError> {
+    /// Takes no record yet; so many keys are `remembered`.
+    pub(super) fn new(
+        spool: &Spool,
+        key: Option<Vec<String>>,
+        limits: &FetchLimits,
+        remembered: usize,
+    ) -> Result<Collector, FetchError> {
         Ok(Collector {
             lines: RecordLines::create(spool)?,
             key,
-            seen: SeenKeys::new(REMEMBERED),
+            seen: SeenKeys::new(remembered),
             distinct: 0,
             last: None,
             bytes: 0,
@@ -207,10 +217,11 @@ enum Standing {
 }
 
 /// The keys seen last, as hashes that nobody can predict, each with the hash of what the record said that had it first. Only where
-/// both are the same is a record a repetition: that is 128 bits.
+/// both are the same is a record a repetition: that is 128 bits. They come in two generations, of which the older is forgotten at once
+/// when the younger is full: that takes no list of their order, and no table from which single ones are taken.
 struct SeenKeys {
-    hashes: HashMap<u64, u64>,
-    order: VecDeque<u64>,
+    young: HashMap<u64, u64>,
+    old: HashMap<u64, u64>,
     /// The content of others that had a known key, as hashes.
     others: HashSet<(u64, u64)>,
     most: usize,
@@ -220,8 +231,8 @@ struct SeenKeys {
 impl SeenKeys {
     fn new(most: usize) -> SeenKeys {
         SeenKeys {
-            hashes: HashMap::new(),
-            order: VecDeque::new(),
+            young: HashMap::new(),
+            old: HashMap::new(),
             others: HashSet::new(),
             most,
             states: [RandomState::new(), RandomState::new()],
@@ -243,7 +254,7 @@ impl SeenKeys {
     fn insert(&mut self, key: &str, line: &[u8]) -> Standing {
         let [keys, contents] = &self.states;
         let (hash, said) = (keys.hash_one(key), contents.hash_one(line));
-        match self.hashes.get(&hash) {
+        match self.young.get(&hash).or_else(|| self.old.get(&hash)) {
             Some(first) if *first == said => return Standing::Repeated,
             Some(_) if self.others.contains(&(hash, said)) => return Standing::Repeated,
             Some(_) => {
@@ -255,13 +266,11 @@ impl SeenKeys {
             }
             None => {}
         }
-        self.hashes.insert(hash, said);
-        self.order.push_back(hash);
-        if self.order.len() > self.most
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.hashes.remove(&oldest);
+        if self.young.len() >= self.most / 2 {
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
         }
+        self.young.insert(hash, said);
         Standing::New
     }
 }
@@ -272,20 +281,29 @@ mod tests {
 
     #[test]
     fn memory_for_keys_is_bounded() {
-        let mut seen = SeenKeys::new(3);
-        assert!(
-            ["a", "b", "c"]
-                .iter()
-                .all(|key| seen.insert(key, b"x") == Standing::New)
+        let mut seen = SeenKeys::new(6);
+        for key in ["a", "b", "c", "d", "e", "f"] {
+            assert_eq!(seen.insert(key, b"x"), Standing::New);
+        }
+        for key in ["a", "f"] {
+            assert_eq!(seen.insert(key, b"x"), Standing::Repeated);
+        }
+        assert_eq!(seen.insert("g", b"x"), Standing::New);
+        assert_eq!(
+            seen.insert("d", b"x"),
+            Standing::Repeated,
+            "half of them at least are known"
         );
-        assert_eq!(seen.insert("a", b"x"), Standing::Repeated);
-        assert_eq!(seen.insert("d", b"x"), Standing::New);
-        assert_eq!(seen.insert("a", b"x"), Standing::New, "the oldest is forgotten");
-        assert_eq!((seen.hashes.len(), seen.order.len()), (3, 3));
+        assert_eq!(seen.insert("a", b"x"), Standing::New, "the oldest are forgotten");
+        for key in 0..1000 {
+            seen.insert(&key.to_string(), b"x");
+            assert!(seen.young.len() + seen.old.len() <= 6);
+        }
+        assert_eq!(seen.insert("a", b"x"), Standing::New);
         for said in 0..10_u8 {
             assert_eq!(seen.insert("a", &[said]), Standing::Other);
         }
-        assert_eq!(seen.others.len(), 3);
+        assert_eq!(seen.others.len(), 6);
         assert_eq!(seen.insert("a", &[0]), Standing::Repeated);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::bookmark::{Bookmark, Earlier};
-use super::collector::{CollectedPages, Collector};
+use super::collector::{CollectedPages, Collector, OF_CHAIN, OF_POSITIONS};
 use super::query::Query;
 use super::scheduler::PageScheduler;
 use super::{chain, scim};
@@ -42,7 +42,11 @@ pub(crate) async fn run(
         records: pages.records.as_deref(),
         key: pages.key.as_deref(),
     };
-    let collector = Collector::new(spool, pages.key.clone(), limits)?;
+    let remembered = match pages.paging {
+        sandbox::Paging::Scim(_) => OF_POSITIONS,
+        _ => OF_CHAIN,
+    };
+    let collector = Collector::new(spool, pages.key.clone(), limits, remembered)?;
     let collector = match &pages.paging {
         sandbox::Paging::Scim(count) => {
             let count = (*count).max(1).into();
@@ -50,7 +54,7 @@ pub(crate) async fn run(
             let (bookmark, earlier) = match place {
                 Some(base) => {
                     let asked = query.digest(count);
-                    let restored = Collector::new(spool, pages.key.clone(), limits)?;
+                    let restored = Collector::new(spool, pages.key.clone(), limits, remembered)?;
                     let every = limits.pages_kept;
                     let bookmark = Bookmark::new(&base, asked.clone(), &collector, every)?;
                     let earlier = blocking(move || Earlier::read(&base, &asked, restored, every)).await?;

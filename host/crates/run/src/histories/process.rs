@@ -159,6 +159,7 @@ impl ProcessPlace<'_> {
                 only: only.to_vec(),
             }),
             rejects: Rejects::default(),
+            audit_log: None,
         }
     }
 

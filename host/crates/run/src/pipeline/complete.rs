@@ -123,7 +123,7 @@ impl Pipeline {
         };
         if self.run.description.connection == ConnectionKind::IdentityDomain
             && let Some((last_event, window)) = watched
-            && let Some(notice) = silence::notice(last_event, window)
+            && let Some(notice) = silence::notice(last_event, window, self.run.audit_log.as_ref())
         {
             tracing::warn!("{notice}");
         }

@@ -61,7 +61,7 @@ impl Pipeline {
                     self.counts.mended += fetched.mended;
                 }
                 if self.counts.job.is_none() {
-                    self.counts.job = fetched.job.take();
+                    self.counts.job.clone_from(&fetched.job);
                 }
                 let cleanup = fetched.cleanup.take();
                 course.begin().await?;
