@@ -252,7 +252,10 @@ fn a_record_that_is_broken_is_masked_too() {
 
 #[test]
 fn a_record_that_its_secret_breaks_is_broken_in_a_replay_too() {
-    let (whole, secret) = (record(9, "UpdateUser", json!({})).to_string(), format!("\"ST${CANARY}\""));
+    let (whole, secret) = (
+        record(9, "UpdateUser", json!({})).to_string(),
+        format!("\"ST${CANARY}\""),
+    );
     // But for the quote too many it would be an event.
     let broken = whole.replacen(&secret, &format!("{secret}x\""), 1);
     assert_ne!(broken, whole);
