@@ -8,7 +8,7 @@ use super::error::FetchError;
 use super::spool::{Charge, Spool, Spooled};
 
 /// Bytes that are gathered before they are written, and written at once.
-const BUFFER: usize = 128 * 1024;
+const BUFFER: usize = 256 * 1024;
 
 /// A file of the spool that is written piece by piece.
 pub(super) struct SpoolWriter {

@@ -120,13 +120,13 @@ impl Cache {
     }
 }
 
-/// The component of compiled code that this host made: that of an entry, of its own process for compiling, or of a component at hand.
+/// The component of compiled code that this host made: that of an entry, or of its own process for compiling.
 pub(super) fn revive(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the bytes must be those that `Component::serialize` gave, unaltered. Of an entry: `put` alone writes
     // entries, and the checksum shows that this one is whole. The folder and the file belong to this user and nobody
     // else can write to them, so an entry could only be forged by someone who can already run code as this user. Of
-    // the other process: it is this very program, and it alone holds the other end of the pipe. Of one at hand: nobody has
-    // seen them in between. The engine itself refuses code of another version, other settings or another machine.
+    // the other process: it is this very program, and it alone holds the other end of the pipe. The engine itself
+    // refuses code of another version, other settings or another machine.
     #[allow(unsafe_code)]
     unsafe {
         Component::deserialize(engine, code)

@@ -147,31 +147,14 @@ impl Sandbox {
             Some(program) if is_wasm(wasm) && !trusted() => {
                 apart::compile(program, &self.engine, &self.limits, wasm, label)?
             }
-            _ => {
-                let (component, fit) = compile::compile(&self.engine, rules, wasm).map_err(refused)?;
-                (self.moved(component), fit)
-            }
+            _ => compile::compile(&self.engine, rules, wasm).map_err(refused)?,
         };
         if let Some(cache) = &self.cache {
             cache.put(digest, &component, &fit);
         }
+        // The compiler took as much memory as a whole run, and is done.
+        base::allocator::give_back();
         Ok((component, fit))
-    }
-
-    /// A component that was just compiled, elsewhere in memory. Where it is it lies between all that the compiler has freed, as much
-    /// as a whole run takes, and keeps that from going back to the system.
-    fn moved(&self, component: Component) -> Component {
-        let again = component
-            .serialize()
-            .and_then(|code| cache::revive(&self.engine, &code));
-        match again {
-            Ok(again) => {
-                drop(component);
-                base::allocator::give_back();
-                again
-            }
-            Err(_) => component,
-        }
     }
 
     fn link(
