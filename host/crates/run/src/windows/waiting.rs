@@ -58,7 +58,7 @@ impl Windows<'_> {
         let book = Arc::clone(&pipeline.keeping.book);
         tracing::info!(window = %window.name, "delivering what waits for sinks");
         pipeline.counts.ledger.resumed += 1;
-        let plan = pipeline.plan(&window).await?;
+        let mut plan = pipeline.plan(&window).await?;
         if window.fetches.len() != plan.len() {
             tracing::warn!(
                 window = %window.name,
@@ -66,6 +66,8 @@ impl Windows<'_> {
                  sinks that it waits for"
             );
             window = Arc::new(book.fetch_anew(&window, plan.len()).await?);
+            // Files on the server are called as the window is.
+            plan = pipeline.plan(&window).await?;
         }
         let reached = pipeline.rules().reaches(window.period)?;
         let mut ahead = Prefetcher::new(&pipeline.run.fetcher, &book, &pipeline.gate);
