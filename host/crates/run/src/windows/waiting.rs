@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::Windows;
 use super::begin::begin_fetches;
 use super::deliver::WindowOutcome;
+use super::finality::is_final;
 use super::prefetch::Prefetcher;
 use crate::RunError;
 use ledger::InFlight;
@@ -87,6 +88,11 @@ impl Windows<'_> {
                     to: window.period.to,
                     arguments: book.stream().arguments(),
                 })
+            }
+            // Another attempt with the same job would fail the same way: the next run asks under another name.
+            Err(error @ RunError::Fetch(_)) if is_final(&error, &window) => {
+                book.fetch_anew(&window, window.fetches.len()).await?;
+                Err(error)
             }
             outcome => outcome,
         }
