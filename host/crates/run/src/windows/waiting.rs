@@ -41,6 +41,8 @@ impl Windows<'_> {
                 Ok(WindowOutcome::Over) => return Ok(false),
                 Err(RunError::Stopped) => return Err(RunError::Stopped),
                 Err(error @ RunError::Ledger(_)) => return Err(error),
+                // Nobody waits for that any more, and the next one can be had.
+                Err(error @ RunError::GoneFor { .. }) => self.hold(error),
                 Err(error) => {
                     self.hold(error);
                     // What came of it at a sink is not to be taken for the next window's.
