@@ -142,8 +142,7 @@ impl Record {
 
     /// The periods of windows that some sinks have.
     pub(super) fn waiting_periods(&self) -> impl Iterator<Item = Interval> {
-        let windows = self.windows.iter().filter(|window| !window.fills);
-        windows.filter_map(|window| Some(window.settled_part(window.end.as_ref()?)))
+        self.windows.iter().filter_map(|window| window.waiting_part())
     }
 
     /// Delivers a window in part: it waits for the sinks that have not answered. Ids of its events are to be noted before.

@@ -112,11 +112,14 @@ impl Record {
             return;
         };
         let window = self.windows.remove(place);
+        // A day, or a look-back, may have been begun before: what waits of that for a sink is covered when the sink has it.
+        let older = self.windows.iter().take(place);
+        let waiting: Vec<Interval> = older.filter_map(|older| older.waiting_part()).collect();
         match &window.end {
-            Some(end) => self.cover(&window, end),
+            Some(end) => self.cover(&window, end, &waiting),
             None => {
                 self.note_delivered(&window, end);
-                self.cover(&window, end);
+                self.cover(&window, end, &waiting);
             }
         }
     }
@@ -138,11 +141,11 @@ impl Record {
         self.last_event = self.last_event.max(end.last_event);
     }
 
-    /// Counts a window's period for the sinks that it was for.
-    fn cover(&mut self, window: &InFlight, end: &WindowEnd) {
+    /// Counts a window's period for the sinks that it was for, but for what waits for some of them.
+    fn cover(&mut self, window: &InFlight, end: &WindowEnd, waiting: &[Interval]) {
         let whole = window.settled_part(end);
-        let lost: Vec<_> = end.lost.into_iter().collect();
-        let parts = without(whole, &lost);
+        let not: Vec<_> = end.lost.iter().chain(waiting).copied().collect();
+        let parts = without(whole, &not);
         self.give_before(window, &parts);
         if window.fills {
             return;
@@ -235,7 +238,7 @@ impl Record {
         fetched.windows.retain(|window| window.end.is_none());
         for window in &self.windows {
             if let Some(end) = &window.end {
-                fetched.cover(window, end);
+                fetched.cover(window, end, &[]);
             }
         }
         fetched

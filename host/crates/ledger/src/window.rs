@@ -195,6 +195,12 @@ impl InFlight {
             .map_or(self.period.from, |asked| asked.max(self.period.from))
     }
 
+    /// The part of its period that is covered once the sinks that it waits for have it.
+    pub(super) fn waiting_part(&self) -> Option<Interval> {
+        let end = self.end.as_ref().filter(|_| !self.fills)?;
+        Some(self.settled_part(end))
+    }
+
     /// The part of its period that counts as covered with this end.
     pub(super) fn settled_part(&self, end: &WindowEnd) -> Interval {
         let Interval { from, to } = self.period;

@@ -87,6 +87,24 @@ fn what_waits_for_a_sink_holds_the_watermark_and_is_not_asked_for_again() {
 }
 
 #[test]
+fn a_look_back_covers_nothing_that_waits_for_a_sink() {
+    let mut record = record();
+    record.deliver_in_part(part("w10"));
+    record.windows.truncate(1);
+    let looks_back = InFlight {
+        period: hours(8, 12),
+        asked_until: Some(at(11)),
+        ..window("later", 11)
+    };
+    record.windows.push(looks_back.into());
+    record.commit(&end("later"));
+    assert_eq!((record.watermark, record.covered.len()), (Some(at(10)), 2));
+    assert_eq!(record.fetched().watermark, Some(at(12)));
+    record.commit(&end("w10"));
+    assert_eq!((record.watermark, record.covered.len()), (Some(at(12)), 1));
+}
+
+#[test]
 fn facts_of_a_window_count_once_whoever_has_it() {
     let mut record = record();
     record.windows.clear();

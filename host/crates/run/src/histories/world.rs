@@ -350,7 +350,10 @@ impl World {
                 return;
             }
             // What had not happened by the clock of whoever ends it may stay open.
-            let settled = window.settled.min(at(self.clock - self.open));
+            let now = at(self.clock - self.open);
+            // That of a window which was delivered in part is what was known then.
+            let known = window.end.as_ref().map_or(Some(now), |end| end.happened_until);
+            let settled = window.settled.min(known.unwrap_or(now));
             let settled = Interval::new(window.period.from, settled.clamp(window.period.from, window.period.to));
             let died = new.dead.iter().find(|dead| dead.name == window.name);
             match died.map(|dead| dead.reason.as_str()) {
@@ -359,7 +362,7 @@ impl World {
                 _ => {}
             }
             let died = died.is_some();
-            if !died && !window.fills && !without(settled, &new.covered).is_empty() {
+            if !died && !window.fills && !without(settled, &new.fetched().covered).is_empty() {
                 self.violation(format!("the window {} is forgotten", window.name));
             }
             self.died_half |= died && window.delivering;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::Windows;
 use super::begin::begin_fetches;
 use super::deliver::WindowOutcome;
+use super::finality::is_final;
 use super::prefetch::Prefetcher;
 use crate::RunError;
 use ledger::InFlight;
@@ -40,6 +41,8 @@ impl Windows<'_> {
                 Ok(WindowOutcome::Over) => return Ok(false),
                 Err(RunError::Stopped) => return Err(RunError::Stopped),
                 Err(error @ RunError::Ledger(_)) => return Err(error),
+                // Nobody waits for that any more, and the next one can be had.
+                Err(error @ RunError::GoneFor { .. }) => self.hold(error),
                 Err(error) => {
                     self.hold(error);
                     // What came of it at a sink is not to be taken for the next window's.
@@ -58,7 +61,7 @@ impl Windows<'_> {
         let book = Arc::clone(&pipeline.keeping.book);
         tracing::info!(window = %window.name, "delivering what waits for sinks");
         pipeline.counts.ledger.resumed += 1;
-        let plan = pipeline.plan(&window).await?;
+        let mut plan = pipeline.plan(&window).await?;
         if window.fetches.len() != plan.len() {
             tracing::warn!(
                 window = %window.name,
@@ -66,6 +69,8 @@ impl Windows<'_> {
                  sinks that it waits for"
             );
             window = Arc::new(book.fetch_anew(&window, plan.len()).await?);
+            // Files on the server are called as the window is.
+            plan = pipeline.plan(&window).await?;
         }
         let reached = pipeline.rules().reaches(window.period)?;
         let mut ahead = Prefetcher::new(&pipeline.run.fetcher, &book, &pipeline.gate);
@@ -85,6 +90,11 @@ impl Windows<'_> {
                     to: window.period.to,
                     arguments: book.stream().arguments(),
                 })
+            }
+            // Another attempt with the same job would fail the same way: the next run asks under another name.
+            Err(error @ RunError::Fetch(_)) if is_final(&error, &window) => {
+                book.fetch_anew(&window, window.fetches.len()).await?;
+                Err(error)
             }
             outcome => outcome,
         }
