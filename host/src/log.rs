@@ -50,12 +50,14 @@ impl MessageContext {
 }
 
 /// The crates whose messages are this program's own.
-const OWN: [&str; 17] = [
+const OWN: [&str; 20] = [
     "base",
     "built_in",
     "connection",
     "event",
+    "event_archive",
     "event_codec",
+    "evidence",
     "fetch",
     "host",
     "ledger",
@@ -67,6 +69,7 @@ const OWN: [&str; 17] = [
     "setup",
     "simulator",
     "sink",
+    "state",
     "workshop",
 ];
 
