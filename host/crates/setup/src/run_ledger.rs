@@ -12,7 +12,7 @@ use event::Provenance;
 use ledger::{Record, SqliteLedger, Stream, Tier};
 use remote::Settings;
 use run::streams::{FoundStream, find};
-use run::{HistoryEntry, LedgerOptions, PlaceNews, RunMode, RunSink, SinkFact, StreamFacts, StreamLedger, depth, kept};
+use run::{HistoryEntry, LedgerOptions, RunMode, RunSink, StreamFacts, StreamLedger, depth, kept};
 use sandbox::Granularity;
 
 use crate::SetupError;
