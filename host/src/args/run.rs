@@ -49,7 +49,9 @@ Take dates within what the server keeps: what it no longer has is lost.
 
 Several windows are fetched at once and delivered one after another (--windows-ahead). Stopped or killed, the same command \
 continues with the windows it had begun. What is committed already is not asked for again; `host gaps` lists what is not. A \
-file gets its name, and its windows are committed, when the whole backfill is done.";
+file gets its name, and its windows are committed, when the whole backfill is done.
+
+A backfill that names only sinks which are new to the stream gets for these what others have, and changes nothing for the others.";
 
 /// Which report, of which period, with which parameters.
 #[derive(Debug, Clone, Default, Args)]

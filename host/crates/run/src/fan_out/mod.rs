@@ -86,6 +86,8 @@ struct SinkWorker {
     task: Option<AbortOnDropHandle<(Delivery, Result<(), SinkWorkerError>)>>,
     /// The end of its task, where that came before the sinks were closed.
     ended: Option<WorkerEnd>,
+    /// The reason why the sink is down, where its events wait.
+    why_down: Option<String>,
 }
 
 /// The end of a sink's task.
@@ -173,6 +175,7 @@ impl FanOut {
                     bound: None,
                 },
                 ended: None,
+                why_down: None,
                 task: Some(AbortOnDropHandle::new(tokio::spawn(
                     work(outlet.delivery, orders, mark, used.clone(), enough.clone()).in_current_span(),
                 ))),
@@ -266,11 +269,8 @@ impl FanOut {
 
     /// The reason why a sink is down, where its events wait.
     pub(crate) fn why_down(&self, sink: &str) -> Option<String> {
-        let lane = self.lanes.iter().find(|lane| lane.name == sink && lane.waits())?;
-        match &lane.ended.as_ref()?.result {
-            Err(error) => Some(in_one_line(error)),
-            Ok(()) => None,
-        }
+        let lane = self.lanes.iter().find(|lane| lane.name == sink)?;
+        lane.why_down.clone()
     }
 
     /// Sends events on their ways, waiting where a queue is full.
@@ -461,6 +461,11 @@ impl SinkWorker {
         let Some(task) = &mut self.task else { return };
         let ended = task.await;
         self.task = None;
+        if let Ok((_, Err(error))) = &ended
+            && error.leaves_events_waiting()
+        {
+            self.why_down = Some(in_one_line(error));
+        }
         self.ended = Some(match ended {
             Ok((delivery, result)) => WorkerEnd {
                 result,

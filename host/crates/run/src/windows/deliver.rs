@@ -20,7 +20,7 @@ use sink::in_one_line;
 pub(super) enum WindowOutcome {
     Committed,
     /// The window's events are all delivered, but not all are safe before the sinks are closed.
-    AtClose(UncommittedWindow),
+    AtClose(Box<UncommittedWindow>),
     /// Some of its sinks have not got it, and it waits for them.
     Waits,
     /// A sink did not take all of it: the run ends.
@@ -152,7 +152,7 @@ impl Pipeline {
         };
         if !book.outlives() {
             // Nobody goes on from here, so there is nothing to wait for before the sinks are closed.
-            return Ok(WindowOutcome::AtClose(done));
+            return Ok(WindowOutcome::AtClose(Box::new(done)));
         }
         base::failpoint!("settle.before");
         let FlushOutcome {
@@ -170,7 +170,7 @@ impl Pipeline {
         if !done.at_close.is_empty() {
             return Ok(match self.sinks.is_over() {
                 true => WindowOutcome::Over,
-                false => WindowOutcome::AtClose(done),
+                false => WindowOutcome::AtClose(Box::new(done)),
             });
         }
         if done.answers.answered.is_empty() && !down.is_empty() {

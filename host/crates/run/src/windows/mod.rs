@@ -218,7 +218,7 @@ impl Windows<'_> {
         }
         match step {
             Ok(WindowOutcome::Committed | WindowOutcome::Waits) => {}
-            Ok(WindowOutcome::AtClose(done)) => self.pending.push(done),
+            Ok(WindowOutcome::AtClose(done)) => self.pending.push(*done),
             Ok(WindowOutcome::Over) => return Ok(self.break_off().await),
             Err(error) if book.outlives() && refused_dates(&error) => {
                 let reason = in_one_line(&error);

@@ -37,7 +37,7 @@ impl Windows<'_> {
             // All of them answer for it together, so what cannot be read for one of them is held for all.
             match self.deliver_waiting(window).await {
                 Ok(WindowOutcome::Committed | WindowOutcome::Waits) => {}
-                Ok(WindowOutcome::AtClose(done)) => self.pending.push(done),
+                Ok(WindowOutcome::AtClose(done)) => self.pending.push(*done),
                 Ok(WindowOutcome::Over) => return Ok(false),
                 Err(RunError::Stopped) => return Err(RunError::Stopped),
                 Err(error @ RunError::Ledger(_)) => return Err(error),
