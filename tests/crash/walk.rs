@@ -26,11 +26,10 @@ enum Way {
     TooLate,
     /// A run does whose job fails.
     Failing,
-    /// A run does that finds a document damaged which waits for a sink.
-    Damaged,
     /// `e2e/rejected.rs` goes there: it takes a plugin that rejects rows.
     OfAPlugin,
-    /// Tests of the command `host streams drop` go there, and of what a server no longer has for a sink.
+    /// The histories of the crate `run` go there, and tests of `host streams drop`: it takes another plan of a plugin, a document that is
+    /// gone from the server too, or a sink that is given up.
     OfAPlace,
 }
 
@@ -42,9 +41,8 @@ fn way(change: DurableChange) -> Way {
         Change::Renewed | Change::Forget => Way::After("ids.after:0"),
         Change::Facts | Change::Lost | Change::Told => Way::TooLate,
         Change::Dead => Way::Failing,
-        Change::Anew => Way::Damaged,
         Change::Rejects => Way::OfAPlugin,
-        Change::LostFor | Change::Dropped => Way::OfAPlace,
+        Change::Anew | Change::LostFor | Change::Dropped => Way::OfAPlace,
         Change::Begun
         | Change::Planned
         | Change::Fetches
@@ -91,7 +89,7 @@ fn walk() {
     let steps = places.iter().flat_map(|(place, way)| {
         // The first time that the place is reached, and the third; a run is late once, and fails once.
         let times: &[usize] = match way {
-            Way::TooLate | Way::Failing | Way::Damaged => &[0],
+            Way::TooLate | Way::Failing => &[0],
             _ => &[0, 2],
         };
         times.iter().map(|times| Step {
@@ -109,7 +107,6 @@ fn walk() {
                     let ended = match step.way {
                         Way::TooLate => vec![too_late(step)],
                         Way::Failing => vec![failing(step)],
-                        Way::Damaged => vec![damaged("invalid-login", step)],
                         _ => {
                             let mut ended = vec![
                                 batches("invalid-login", step),
@@ -216,7 +213,7 @@ fn walk_in_the_real_world() {
     let places = places();
     let places = places
         .iter()
-        .filter(|(place, way)| place.ends_with(".after") && !matches!(way, Way::TooLate | Way::Failing | Way::Damaged));
+        .filter(|(place, way)| place.ends_with(".after") && !matches!(way, Way::TooLate | Way::Failing));
     let places: Vec<String> = places.map(|(place, _)| format!("{place}:0")).collect();
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -265,7 +262,7 @@ fn falls_behind(report: &str, step: &Step) -> bool {
     let ahead = behind(&scene, "keyed", &what);
     scene.plain.set_down(false);
     assert_eq!(run(""), Some(0), "{what}");
-    caught_up(&scene, report, &ahead, 1, &what);
+    caught_up(&scene, report, &ahead, &what);
     true
 }
 
@@ -291,29 +288,8 @@ fn catches_up(report: &str, step: &Step) -> bool {
         reached = run(&failpoint).is_none();
     }
     assert_eq!(run(""), Some(0), "{what}");
-    caught_up(&scene, report, &ahead, 1, &what);
+    caught_up(&scene, report, &ahead, &what);
     reached
-}
-
-/// A document that waits for a sink is damaged, and the run that fetches it once more ends at the place. Says whether the
-/// place was reached.
-fn damaged(report: &str, step: &Step) -> bool {
-    let (scene, arguments) = (CrashFixture::new("slow-job=1"), ["run", report, "-q"]);
-    let what = format!("{report} at {} of a damaged document", step.place);
-    let run = |failpoint: &str| scene.run_in_part(&arguments, &BOTH, failpoint);
-    scene.plain.set_down(true);
-    assert_eq!(run(""), Some(7), "{what}");
-    let ahead = behind(&scene, "keyed", &what);
-    for entry in std::fs::read_dir(scene.desk.path().join(".local/state/host/ledger.db-spool")).unwrap() {
-        std::fs::write(entry.unwrap().path(), "damaged").unwrap();
-    }
-    scene.plain.set_down(false);
-    if run(&format!("{}:0", step.place)).is_some() {
-        return false;
-    }
-    assert_eq!(run(""), Some(0), "{what}");
-    caught_up(&scene, report, &ahead, 2, &what);
-    true
 }
 
 /// The events of a sink that is up, while the other has none and nothing was removed that it waits for.
@@ -324,9 +300,9 @@ fn behind(scene: &CrashFixture, up: &str, what: &str) -> ReceivedIds {
     scene.held(up)
 }
 
-/// Both receivers have everything once, of so many jobs; the sink that was up had it while others were down.
-fn caught_up(scene: &CrashFixture, report: &str, ahead: &ReceivedIds, jobs: u64, what: &str) {
-    assert_eq!(scene.jobs(), jobs, "{what}");
+/// Both receivers have everything once, of one job; the sink that was up had it while others were down.
+fn caught_up(scene: &CrashFixture, report: &str, ahead: &ReceivedIds, what: &str) {
+    assert_eq!(scene.jobs(), 1, "{what}");
     let served = scene.served(report, today(report));
     assert_eq!(*ahead, served, "{what}");
     for sink in BOTH {
