@@ -105,7 +105,7 @@ fn bytes(count: u128) -> String {
     let units = [("GiB", 1_u128 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
     match units.into_iter().find(|(_, unit)| count >= *unit) {
         None => counted(count, "byte", "bytes"),
-        Some((name, unit)) if count % unit == 0 => format!("{} {name}", count / unit),
+        Some((name, unit)) if count.is_multiple_of(unit) => format!("{} {name}", count / unit),
         Some((name, unit)) => format!("{}.{} {name} ({count} bytes)", count / unit, count % unit * 10 / unit),
     }
 }
