@@ -52,9 +52,9 @@ fn verified(desk: &TestEnv, more: &[&str], code: i32) -> Value {
     json_lines(&output).remove(0)
 }
 
-fn is_hex(value: &Value) -> bool {
+fn is_hex(value: &Value, digits: usize) -> bool {
     let text = value.as_str().unwrap_or_default();
-    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[test]
@@ -80,7 +80,10 @@ fn every_document_of_every_report_is_kept_and_verified() {
             assert_eq!(line["run"], summary["run_id"], "{line}");
             assert_eq!(line["plugin"], summary["plugin"]["sha256"], "{line}");
             assert_eq!(line["stream"]["report"], report, "{line}");
-            assert!(is_hex(&line["stream"]["id"]) && is_hex(&line["prev"]), "{line}");
+            assert!(
+                is_hex(&line["stream"]["id"], 32) && is_hex(&line["prev"], 64),
+                "{line}"
+            );
             assert_eq!(
                 line["request"]["status"].as_u64(),
                 (content != "records").then_some(200),

@@ -183,6 +183,7 @@ fn programs_get_one_object_a_run() {
       ],
       "started": "2026-03-05T22:00:00Z",
       "state": "ended",
+      "stream": null,
       "window": {
         "from": "2026-03-05T00:00:00Z",
         "to": "2026-03-06T00:00:00Z"

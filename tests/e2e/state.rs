@@ -103,6 +103,8 @@ fn assert_goes_on(desk: &TestEnv, receiver: &Receiver, server: &Server, before: 
     configure(desk, server, &receiver.url(), "");
     let (summary, _) = run(desk, "user-login", &["--now", TIMES[2], "--sink", "siem"]);
     assert_eq!(summary["ledger"]["resumed"], 1, "{summary:#}");
+    // The day of the window that waited was open when it was asked for; what came of it since is due to the next run.
+    run(desk, "user-login", &["--now", TIMES[2], "--sink", "siem"]);
     let period = ["--from", "2026-03-05", "--to", "2026-03-06", "--now", TIMES[2]];
     let all = expected(desk, "user-login", &period);
     let taken = taken(receiver);

@@ -123,7 +123,7 @@ pub struct RunCommandArgs {
     ])]
     pub all: bool,
     /// Streams that are run at once, with --all [default: 4].
-    #[arg(long, value_name = "N", requires = "all", value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: Option<u16>,
 }
 

@@ -47,6 +47,7 @@ use runtime::block_on;
 pub fn execute(cli: &Cli) -> Result<(), CliError> {
     match &cli.command {
         Command::Run(args) if args.all => block_on(&cli.talk, run_all::run(args, &cli.talk)),
+        Command::Run(args) if args.jobs.is_some() => Err(CliError::usage("--jobs goes with --all")),
         Command::Run(args) => block_on(&cli.talk, run::run(&args.run, &cli.talk)),
         Command::Backfill(args) => block_on(&cli.talk, run::backfill(args, &cli.talk)),
         Command::Redeliver(args) => block_on(&cli.talk, redeliver::redeliver(args, &cli.talk)),

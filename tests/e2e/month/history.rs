@@ -26,7 +26,7 @@ fn configure(site: &SimulatedMonth, new: &Receiver, to: &[&str]) {
     let start = format!("start = \"{BEGUN}\"\n");
     site.configure(&[
         &site.epm("epm"),
-        &file("archive", "archive/{report}-{date}.ndjson.gz"),
+        &file("archive", "archive/{report}.ndjson.gz"),
         &http("new", new),
         &stream("logins", "user-login", "epm", &start),
         &route(Some("logins"), to),
@@ -60,7 +60,7 @@ fn goes_on(site: &mut SimulatedMonth) -> Vec<String> {
 #[test]
 fn a_sink_of_the_third_week_has_all_of_the_archive_after_one_command() {
     let (mut site, new) = collected();
-    assert_eq!(archive(&site).len(), 9);
+    assert_eq!(archive(&site).len(), 1, "a file that grew with each run");
     configure(&site, &new, &["archive", "new"]);
     let (before, asked) = (archive(&site), site.asked());
     site.ends(0, &["redeliver", "--from-archive", "archive/**", "--sink", "new"]);

@@ -108,7 +108,12 @@ impl Exchange {
 
     /// Makes the names durable.
     pub(crate) fn sync(&self) -> Result<(), StateError> {
-        digest::sync(folder_of(&self.place))
+        let folder = folder_of(&self.place);
+        // Nothing came, and there was nothing.
+        if self.staged.is_none() && !folder.exists() {
+            return Ok(());
+        }
+        digest::sync(folder)
     }
 }
 
