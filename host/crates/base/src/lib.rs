@@ -35,4 +35,4 @@ pub use error_kind::ErrorKind;
 pub use setup_error::SetupError;
 
 /// The target of warnings that a quiet run says too: without them, evidence would be missing in silence.
-pub const EVIDENCE: &str = "evidence";
+pub const EVIDENCE: &str = "at-stake";
