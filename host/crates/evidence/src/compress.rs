@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, BufReader, Read, Write};
 use sha2::{Digest as _, Sha256};
 
 use super::document::DocumentContent;
-use super::line::hex;
+use base::hex;
 
 /// The longest text that is masked at once, as in recordings.
 const LONGEST_MASKED: u64 = 32 * 1024 * 1024;

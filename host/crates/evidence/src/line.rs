@@ -1,7 +1,5 @@
 //! The line of a manifest: what is known of one document.
 
-use std::fmt::Write as _;
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -9,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::compress::Compressed;
 use super::document::{DocumentContent, EvidenceDocument, EvidenceRequest, EvidenceStream, EvidenceWindow};
+use base::hex;
 
 /// The digest in the first line of all, before which there is none.
 pub const BEGINNING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -136,15 +135,6 @@ pub(crate) fn is_file_name(name: &str) -> bool {
 /// SHA-256 in hexadecimal digits.
 pub(crate) fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
-}
-
-/// Hexadecimal digits of bytes.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing into a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

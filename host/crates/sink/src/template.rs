@@ -5,7 +5,8 @@ use std::{fmt, path::PathBuf, str::FromStr};
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-use super::{SinkError, hex};
+use super::SinkError;
+use base::hex;
 
 /// A file name has at most 255 bytes; a path segment may hold all three placeholders and more.
 const VALUE_BYTES: usize = 64;

@@ -59,7 +59,7 @@ pub fn name_of(parts: &[&str]) -> String {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
-    sink::hex(hash.finalize().get(..16).unwrap_or_default())
+    base::hex(hash.finalize().get(..16).unwrap_or_default())
 }
 
 impl RedeliveryProgress {

@@ -150,7 +150,7 @@ impl FileReading<'_> {
     }
 
     fn digest(&self) -> String {
-        sink::hex(&self.hash.clone().finalize())
+        base::hex(&self.hash.clone().finalize())
     }
 
     /// The event of a record; none where it was not asked for.
