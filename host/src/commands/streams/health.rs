@@ -72,7 +72,9 @@ impl StreamHealth {
                 false => StreamHealth::NeverRan,
             };
         };
-        let is_losing = oldest.is_some_and(|oldest| watermark < oldest);
+        // What waits for a sink is on the spool, and nobody asks the server for it again.
+        let fetched = record.fetched().watermark.unwrap_or(watermark);
+        let is_losing = oldest.is_some_and(|oldest| fetched < oldest);
         let is_waiting = places::is_any_behind(record) || !record.windows.is_empty();
         let is_late = entry
             .max_lag
@@ -98,7 +100,7 @@ fn is_longer(time: SignedDuration, most: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ::ledger::{InFlight, Interval, Stream};
+    use ::ledger::{InFlight, Interval, Stream, WindowEnd};
     use setup::config::Config;
 
     fn at(text: &str) -> Timestamp {
@@ -138,6 +140,18 @@ mod tests {
         assert_eq!(of(&record, None), StreamHealth::Waiting);
         assert_eq!(of(&record, Some("2026-03-08T09:59:00Z")), StreamHealth::Waiting);
         assert_eq!(of(&record, Some("2026-03-08T10:00:00Z")), StreamHealth::Losing);
+        // What was fetched and waits for a sink is lost to nobody.
+        let (from, to) = (at("2026-03-08T09:59:00Z"), at("2026-03-08T11:00:00Z"));
+        let waiting = InFlight {
+            period: Interval::new(from, to),
+            settled: to,
+            only: vec!["siem".into()],
+            end: Some(WindowEnd::default()),
+            ..InFlight::default()
+        };
+        record.windows = vec![waiting.into()];
+        assert_eq!(of(&record, Some("2026-03-08T10:00:00Z")), StreamHealth::Waiting);
+        assert_eq!(of(&record, Some("2026-03-08T11:01:00Z")), StreamHealth::Losing);
         record.retired = Some(now);
         assert_eq!(of(&record, Some("2026-03-08T10:00:00Z")), StreamHealth::Retired);
     }

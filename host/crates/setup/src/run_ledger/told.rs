@@ -13,6 +13,7 @@ impl RunStream {
         };
         let stream = &self.found.stream;
         let up_to = record
+            .fetched()
             .watermark
             .map_or_else(|| "now".to_owned(), |watermark| watermark.to_string());
         tracing::warn!(
