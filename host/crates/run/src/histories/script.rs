@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::faulty_ledger::Glitch;
 use super::world::{DAY, HOUR, MINUTE, Occurrence, at};
 use crate::calendar::{notable_day, time_of_day};
+use crate::run_mode::RunMode;
 use crate::window::Window;
-use crate::windows::RunMode;
 use sandbox::Granularity;
 
 /// A sink of a history.

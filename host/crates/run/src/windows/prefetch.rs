@@ -12,10 +12,10 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
 use super::fetch_task::{FetchTask, SpooledDocument, of_fetch};
-use super::submission_gate::{FETCH_AHEAD, SubmissionGate};
 use crate::RunError;
 use crate::fetching::Fetch;
 use crate::stream_ledger::StreamLedger;
+use crate::submission_gate::{FETCH_AHEAD, SubmissionGate};
 use fetch::Fetched;
 use ledger::{InFlight, LedgerError};
 use remote::TOLERATED_SKEW;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::run_mode::RunMode;
 use crate::retention::oldest;
+use crate::run_mode::RunMode;
 use crate::window::{Window, WindowError, after, day_of, end_of_day, minutes_after, start_of, whole_minutes};
 use ledger::{Interval, Record, Tier, WindowEnd, merged, without};
 use sandbox::Granularity;
