@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::StateError;
 use crate::digest;
-use crate::paths::{DEAD_LETTERS, LEDGER, REJECTED, SPOOL, TOKENS};
-use crate::{StateError, contents};
+use crate::paths::{DEAD_LETTERS, LEDGER, REJECTED, SPOOL, TOKENS, is_plain_name};
 
 /// The file's name.
 const NAME: &str = "backup.json";
@@ -154,10 +154,7 @@ impl Manifest {
 fn is_of_a_backup(name: &str) -> bool {
     let within = |folder: &str| name.strip_prefix(folder).and_then(|name| name.strip_prefix('/'));
     [LEDGER, DEAD_LETTERS, REJECTED].contains(&name)
-        || [SPOOL, TOKENS]
-            .into_iter()
-            .filter_map(within)
-            .any(contents::is_plain_name)
+        || [SPOOL, TOKENS].into_iter().filter_map(within).any(is_plain_name)
 }
 
 /// The path of a file of a backup.

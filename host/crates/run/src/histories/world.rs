@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::Timestamp;
 
-use super::process::name;
 use crate::windows::GONE;
 use ledger::{FetchState, InFlight, Interval, Record, without};
 use sandbox::Granularity;
@@ -443,6 +442,11 @@ impl World {
             }
         }
     }
+}
+
+/// The name of a sink.
+pub(super) fn name(place: usize) -> String {
+    format!("sink-{place}")
 }
 
 /// How far a fetch is.

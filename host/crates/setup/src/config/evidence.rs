@@ -6,7 +6,6 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::host_toml::Config;
 use base::duration::DurationText;
 use sink::kinds::object_store::ObjectStoreConfig;
 
@@ -54,7 +53,7 @@ pub enum ObjectLockMode {
 
 impl EvidenceSection {
     /// The key that cannot be meant, below the section, and why not.
-    pub(super) fn problem(&self, config: &Config) -> Option<(Option<&'static str>, String)> {
+    pub(super) fn problem(&self, is_connection: impl Fn(&str) -> bool) -> Option<(Option<&'static str>, String)> {
         match (&self.path, &self.object_store) {
             (None, None) => return Some((None, "it has no place: give `path` or `object-store`".into())),
             (Some(_), Some(_)) => {
@@ -78,7 +77,7 @@ impl EvidenceSection {
             return Some((Some("object-lock"), "`retain` is at least 1d".into()));
         }
         let mut named = self.connections.iter().flatten();
-        let unknown = named.find(|name| !config.connections.contains_key(*name))?;
+        let unknown = named.find(|name| !is_connection(name))?;
         Some((Some("connections"), format!("there is no connection {unknown:?}")))
     }
 }
