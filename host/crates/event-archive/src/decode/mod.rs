@@ -63,7 +63,7 @@ pub struct DecodedEvent {
 }
 
 /// What a mapping reads, before anything is tried.
-struct Draft {
+struct EventDraft {
     event: Event,
     report: String,
     connection: String,
@@ -147,7 +147,12 @@ impl EventDecoder {
     }
 
     /// Tries what the encoding does not tell.
-    fn settle(&self, draft: Draft, encoding: Encoding, record: &ArchivedRecord) -> Result<DecodedEvent, Unreadable> {
+    fn settle(
+        &self,
+        draft: EventDraft,
+        encoding: Encoding,
+        record: &ArchivedRecord,
+    ) -> Result<DecodedEvent, Unreadable> {
         let host = self.hosts.get(&draft.connection);
         let named = match draft.names_service {
             Some(named) => vec![named],
@@ -215,7 +220,7 @@ impl EventDecoder {
 }
 
 /// The place of the try that its id is a digest of.
-fn proven(draft: &Draft, tries: &mut [Event]) -> Option<usize> {
+fn proven(draft: &EventDraft, tries: &mut [Event]) -> Option<usize> {
     let id = draft.event.id.as_deref().filter(|id| is_digest(Some(id)))?;
     let mut ids = Ids::new(&draft.report, &draft.connection);
     let mut proves = |event: &mut Event, before| {
