@@ -97,7 +97,7 @@ async fn named(args: &RunsArgs, found: &LedgerLook) -> Result<(Option<String>, O
     })
 }
 
-/// Says whether the ledger has a stream that was named, though no run of it.
+/// True where the ledger has a stream that was named, though no run of it.
 fn is_known(selection: &RunSelection, found: &LedgerLook) -> bool {
     found.streams.iter().any(|(_, record)| {
         let stream = &record.stream;

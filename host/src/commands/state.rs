@@ -139,7 +139,7 @@ fn growing(config: &Config) -> Vec<String> {
     files.map(|(name, _)| name.clone()).collect()
 }
 
-/// What a backup holds, in one line.
+/// The contents of a backup, in one line.
 fn contents(manifest: &BackupManifest) -> String {
     format!(
         "{}, {}, {}, {}, {} bytes",
@@ -170,7 +170,7 @@ fn streams(manifest: &BackupManifest) -> String {
     text
 }
 
-/// What a restore says before it does anything.
+/// The text of a restore before it does anything.
 fn foretold(folder: &str, manifest: &BackupManifest, outlooks: &[Outlook], growing: &[String]) -> String {
     let mut text = format!(
         "{folder}: backup of {} by host {}, {}\n",
@@ -213,7 +213,7 @@ fn foretold(folder: &str, manifest: &BackupManifest, outlooks: &[Outlook], growi
     text
 }
 
-/// How many events each sink was given.
+/// The number of events that each sink was given.
 fn given(again: &BTreeMap<String, u64>) -> String {
     let sinks = again.iter();
     let sinks: Vec<_> = sinks

@@ -12,7 +12,7 @@ use crate::ndjson::{JsonLineReader, LINE_BYTES, broken};
 use crate::record::ArchivedRecord;
 use crate::tabular::CsvRecords;
 
-/// How much is read at once.
+/// The bytes that are read at once.
 const BUFFER: usize = 64 * 1024;
 
 /// The records of one file, in their order. Format and compression are those of its content, whatever its name says; memory is
@@ -122,7 +122,7 @@ struct Guard {
     at_end: Arc<AtomicBool>,
 }
 
-/// What is read under a guard.
+/// The content of a file, read under a guard.
 struct Guarded {
     from: BufReader<Box<dyn Read>>,
     guard: Guard,

@@ -18,7 +18,7 @@ pub(crate) const LONGEST_LINE: u64 = 256 * 1024;
 /// The longest part of a file's name that comes from a window, in characters.
 const LONGEST_WINDOW: usize = 120;
 
-/// What a manifest says of one document.
+/// The line of a manifest about one document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestLine {
     /// SHA-256 of the line before without its end, hexadecimal; [`BEGINNING`] where there is none.
@@ -125,7 +125,7 @@ fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
 
-/// Says whether a name is one that [`file_name`] makes: nothing in a manifest leads out of the folder.
+/// True where a name is one that [`file_name`] makes: nothing in a manifest leads out of the folder.
 pub(crate) fn is_file_name(name: &str) -> bool {
     let parts: Vec<&str> = name.split('/').collect();
     let whole = |part: &&str| !part.is_empty() && !part.starts_with('.') && part.chars().all(is_plain);

@@ -126,7 +126,7 @@ pub enum RunError {
         sinks: Vec<String>,
         /// The beginning of the period.
         from: Timestamp,
-        /// Its end.
+        /// The end of the period.
         to: Timestamp,
         /// The arguments that name the stream on the command line.
         arguments: String,

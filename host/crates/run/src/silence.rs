@@ -18,7 +18,7 @@ const PLACEHOLDER: &str = "ocid1.compartment.oc1..UNIQUE";
 /// A configured connection to OCI that says which compartment it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditLogConnection {
-    /// Its name.
+    /// The connection's name.
     pub name: String,
     /// The OCID of the compartment.
     pub compartment: String,

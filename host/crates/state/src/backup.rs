@@ -15,7 +15,7 @@ use crate::{StateError, contents, digest};
 use base::database;
 use ledger::SqliteLedger;
 
-/// How long another process may hold a store.
+/// The longest time that another process may hold a store.
 const BUSY: Duration = Duration::from_secs(10);
 
 /// Backs all of a state up into a new folder, which gets its name when it is whole. `program` is the version that says so. Blocks.

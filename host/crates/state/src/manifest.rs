@@ -26,7 +26,7 @@ const LONGEST: u64 = 64 << 20;
 pub struct BackupManifest {
     /// The version of the program that made it.
     pub host: String,
-    /// When it was made: events that were delivered later are not known to it.
+    /// The time at which the backup was made: events that were delivered later are not known to it.
     pub made: Timestamp,
     /// The version of the form of each database, by its name in the backup.
     pub schemas: BTreeMap<String, u64>,
@@ -62,7 +62,7 @@ pub struct BackupStream {
     pub watermark: Option<Timestamp>,
     /// The windows begun and not committed.
     pub windows: usize,
-    /// Of their documents, those that wait on the spool.
+    /// The documents of these windows that wait on the spool.
     pub spooled: usize,
     /// The sinks that the stream is collected for.
     pub sinks: Vec<String>,
@@ -151,7 +151,7 @@ impl BackupManifest {
     }
 }
 
-/// Tells whether a name is that of a database, or of a file right in one of the folders.
+/// True where a name is that of a database, or of a file right in one of the folders.
 fn is_of_a_backup(name: &str) -> bool {
     let within = |folder: &str| name.strip_prefix(folder).and_then(|name| name.strip_prefix('/'));
     [LEDGER, DEAD_LETTERS, REJECTED].contains(&name)

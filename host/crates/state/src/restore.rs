@@ -21,7 +21,7 @@ use ledger::{LedgerExclusion, SqliteLedger};
 #[derive(Debug)]
 pub struct CheckedBackup {
     pub(crate) folder: PathBuf,
-    /// Its description.
+    /// The backup's description.
     pub manifest: BackupManifest,
 }
 

@@ -1,4 +1,4 @@
-//! Whether a backup, or the state itself, is as it was written.
+//! The check of a backup, or of the state itself: is it as it was written?
 
 use std::path::Path;
 

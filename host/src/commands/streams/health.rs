@@ -18,7 +18,7 @@ pub enum StreamHealth {
     NotConfigured,
     /// Nothing of it was ever collected.
     NeverRan,
-    /// Its server deletes what is not collected yet.
+    /// The stream's server deletes what is not collected yet.
     Losing,
     /// Sinks are behind, or windows are in flight.
     Waiting,
@@ -31,7 +31,7 @@ pub enum StreamHealth {
 }
 
 impl StreamHealth {
-    /// For people and programs; these words stay.
+    /// The state's word, for people and programs; these words stay.
     pub fn word(self) -> &'static str {
         match self {
             StreamHealth::Retired => "retired",
@@ -45,7 +45,7 @@ impl StreamHealth {
         }
     }
 
-    /// Says whether somebody should look.
+    /// True where somebody should look.
     pub fn is_trouble(self) -> bool {
         !matches!(
             self,
@@ -92,7 +92,7 @@ impl StreamHealth {
     }
 }
 
-/// Says whether a time is longer than it may be; longer than time itself is for ever.
+/// True where a time is longer than it may be; longer than time itself is for ever.
 fn is_longer(time: SignedDuration, most: Duration) -> bool {
     SignedDuration::try_from(most).is_ok_and(|most| time > most)
 }

@@ -38,12 +38,12 @@ pub fn behind(record: &Record) -> String {
     text
 }
 
-/// Says whether sinks are behind.
+/// True where sinks are behind.
 pub fn is_any_behind(record: &Record) -> bool {
     record.sink_status().iter().any(|sink| sink.waiting > 0)
 }
 
-/// Says whether anything of a stream is a sink's, or waits for it.
+/// True where anything of a stream is a sink's, or waits for it.
 pub fn knows(record: &Record, sink: &str) -> bool {
     record.sinks.iter().any(|name| name == sink) || record.sink_status().iter().any(|status| status.name == sink)
 }

@@ -39,7 +39,7 @@ const WITHOUT_IDS: [&str; 5] = [
 pub enum IdOrigin {
     /// The source gives them.
     Source,
-    /// This program derives them.
+    /// Ids that this program derives.
     Derived,
 }
 
@@ -62,7 +62,7 @@ pub struct DecodedEvent {
     alternatives: Vec<Event>,
 }
 
-/// What a mapping reads, before anything is tried.
+/// The readings of a mapping, before anything is tried.
 struct EventDraft {
     event: Event,
     report: String,
@@ -71,14 +71,14 @@ struct EventDraft {
     product: Product,
     /// The name of the service.
     service: String,
-    /// Whether the event itself named it, where the encoding tells.
+    /// True where the event itself named its service; none where the encoding does not tell.
     names_service: Option<bool>,
     /// The activities that it may have been; the first is as good as any other.
     activities: Vec<Activity>,
 }
 
 impl DecodedEvent {
-    /// Tells whether a receiver of that encoding gets what it would have got when the event was collected: false where the file's
+    /// True where a receiver of that encoding gets what it would have got when the event was collected: false where the file's
     /// encoding left out what tells this event from others, and the receiver's has it.
     pub fn is_certain_in(&self, encoding: Encoding) -> bool {
         if self.alternatives.is_empty() {
@@ -232,7 +232,7 @@ fn proven(draft: &EventDraft, tries: &mut [Event]) -> Option<usize> {
     (0..IDENTICAL_ROWS).find_map(|before| tries.iter_mut().position(|event| proves(event, before)))
 }
 
-/// Tells whether an id looks like a derived one.
+/// True where an id looks like a derived one.
 fn is_digest(id: Option<&str>) -> bool {
     id.is_some_and(|id| id.len() == 32 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
 }
@@ -289,7 +289,7 @@ fn time_of(object: &Json, path: &str) -> Result<i64, Unreadable> {
     time(object, path)?.ok_or_else(|| Unreadable::member(path, "is missing"))
 }
 
-/// When an event was collected.
+/// The time at which an event was collected.
 fn collected(object: &Json, path: &str) -> Result<Option<Collected>, Unreadable> {
     Ok(time(object, path)?.map(Collected::at))
 }

@@ -1,4 +1,4 @@
-//! One at a time where the manifest grows.
+//! The lock of a folder of evidence: its manifest grows by one process at a time.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -11,10 +11,10 @@ use super::super::error::EvidenceError;
 /// The file that is locked: only its owner may open it.
 pub(crate) const LOCK: &str = "lock";
 
-/// How long it is waited for. Nobody holds it for longer than a few files take to be written.
+/// The longest time that the lock is waited for. Nobody holds it for longer than a few files take to be written.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The pause before it is tried again.
+/// The pause before the lock is tried again.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Held while the names in a folder of evidence change; the end of the process gives it free.

@@ -95,7 +95,7 @@ pub(super) enum Ask {
     Due,
     Period(i64, i64),
     Missing(i64, i64, u32),
-    /// For sinks that were added later: what they lack.
+    /// A backfill of what sinks lack that were added later.
     Lacking(i64, i64, u32),
 }
 

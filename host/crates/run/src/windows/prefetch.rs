@@ -107,7 +107,7 @@ impl Prefetcher {
         self.queue.len()
     }
 
-    /// Says whether a window has failed: then the run ends with it, and begins no others.
+    /// True where a window has failed: then the run ends with it, and begins no others.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }

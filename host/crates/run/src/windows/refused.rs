@@ -12,7 +12,7 @@ use sink::in_one_line;
 /// How EPM Cloud refuses dates that lie further back than it keeps events, among other parameters.
 const REFUSED_PARAMETERS: &str = "EPMCSS-20679";
 
-/// Says whether the server refused a window, perhaps because it begins before what the server keeps.
+/// True where the server refused a window, perhaps because it begins before what the server keeps.
 pub(crate) fn refused_dates(error: &RunError) -> bool {
     matches!(error, RunError::Fetch(error) if error.remote_code() == Some(REFUSED_PARAMETERS))
 }
