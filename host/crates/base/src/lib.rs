@@ -15,6 +15,7 @@
 //! | [`ErrorKind`] | who has to do something about an error |
 //! | [`EVIDENCE`] | the target of warnings that nothing hides |
 //! | [`SetupError`] | why something cannot be set up |
+//! | [`open_lock`] | files that are there to be locked |
 //! | [`mod@failpoint`] | places where a test ends the process |
 #![warn(missing_docs)]
 
@@ -27,6 +28,7 @@ pub mod duration;
 mod error_kind;
 pub mod failpoint;
 mod hex;
+mod lock_file;
 pub mod secret_file;
 mod setup_error;
 pub mod store;
@@ -35,6 +37,7 @@ pub mod visible;
 pub use blocking::{WorkerDied, blocking};
 pub use error_kind::ErrorKind;
 pub use hex::hex;
+pub use lock_file::open_lock;
 pub use setup_error::SetupError;
 
 /// The target of warnings that a quiet run says too: without them, evidence would be missing in silence.

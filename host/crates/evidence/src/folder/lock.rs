@@ -1,7 +1,6 @@
 //! The lock of a folder of evidence: its manifest grows by one process at a time.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -29,16 +28,7 @@ impl EvidenceLock {
             folder: root.to_owned(),
             source,
         };
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(flags.bits().cast_signed())
-            .open(&lock)
-            .map_err(failed)?;
+        let file = base::open_lock(&lock).map_err(failed)?;
         let started = Instant::now();
         loop {
             match file.try_lock() {
