@@ -30,7 +30,7 @@ enum Way {
     Damaged,
     /// `e2e/rejected.rs` goes there: it takes a plugin that rejects rows.
     OfAPlugin,
-    /// Tests of the command `host streams drop` go there, and of what a server no longer has for a sink.
+    /// `e2e/sinks/places.rs` goes there by `host streams drop`; a server that no longer has what waits for a sink leads to the other.
     OfAPlace,
 }
 
