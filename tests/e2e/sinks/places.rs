@@ -110,7 +110,15 @@ fn a_sink_that_is_dropped_leaves_nothing_behind_wherever_that_is_cut_short() {
         let sinks = [http("up", &up.url(), ""), http("down", &down.url(), "")];
         configure(&desk, &server, &sinks, &to(&["up", "down"], ""));
         assert_eq!(at(&desk, "08:00", &[]).0, Some(7));
-        let arguments = ["streams", "drop", "audit-events", "--connection", "domain", "--sink", "down"];
+        let arguments = [
+            "streams",
+            "drop",
+            "audit-events",
+            "--connection",
+            "domain",
+            "--sink",
+            "down",
+        ];
         if let Some(place) = place {
             let mut killed = desk.host(arguments);
             killed.env("EPM_PASSWORD", PASSWORD).env("SECRET", SECRET);

@@ -55,7 +55,7 @@ pub enum WhenDown {
     /// The events wait for this sink while the others go on, and the next run delivers them first. That takes a ledger and a sink
     /// that is required.
     Wait,
-    /// They are set aside, and the other sinks go on.
+    /// The events are set aside, and nobody waits for the sink.
     DeadLetters,
 }
 
