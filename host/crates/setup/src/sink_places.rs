@@ -59,7 +59,7 @@ pub(crate) fn are_new_to(record: &Record, sinks: &[String], report: &PreparedRep
     let mut is_new = sinks
         .iter()
         .map(|name| is_promised(report, stream, name) && begins_later(name));
-    !sinks.is_empty() && !record.covered.is_empty() && is_new.all(|is_new| is_new)
+    !sinks.is_empty() && !record.fetched().covered.is_empty() && is_new.all(|is_new| is_new)
 }
 
 /// Warns of what is new of the sinks of a stream.
