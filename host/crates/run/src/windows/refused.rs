@@ -51,7 +51,8 @@ impl RefusedDays {
         if self.error.take().is_none() {
             return Ok(Vec::new());
         }
-        let record = book.record();
+        // What waits for a sink was had.
+        let record = book.record().fetched();
         let known = [record.covered.as_slice(), record.lost.as_slice()].concat();
         let days = merged(std::mem::take(&mut self.days));
         let lost: Vec<_> = days.into_iter().flat_map(|days| without(days, &known)).collect();
