@@ -48,11 +48,6 @@ impl PathTemplate {
     pub fn has(&self, name: &str) -> bool {
         pieces(&self.0).any(|piece| matches!(piece, TemplatePiece::Placeholder(found) if found == name))
     }
-
-    /// True if the path has a placeholder.
-    pub fn varies(&self) -> bool {
-        pieces(&self.0).any(|piece| matches!(piece, TemplatePiece::Placeholder(_)))
-    }
 }
 
 impl fmt::Display for PathTemplate {
