@@ -148,7 +148,7 @@ pub const ERROR_CODES: &[CommandCode] = &[
         word: "spool-full",
         exits: &[Exit::Internal, Exit::DeliveryFailed],
         meaning: "The documents that wait beside the ledger exceed `spool-bytes` under `[ledger]`; exit 7 where they wait for a sink.",
-        advice: "Let sinks take the windows that `host ledger list` shows, give windows up with `host ledger reset`, or raise `spool-bytes`.",
+        advice: "Let sinks take the windows that `host ledger list` shows, give a sink up with `host streams drop`, or raise `spool-bytes`.",
     },
     CommandCode {
         word: "evidence-failed",

@@ -80,7 +80,7 @@ pub struct RunMessages {
 }
 
 impl RunMessages {
-    /// Those of the run of a stream of that name.
+    /// The messages of the run of a stream of that name.
     pub fn of(stream: &str) -> RunMessages {
         // Whatever is filtered out below errors, the context is there.
         let span = tracing::error_span!("run", stream);

@@ -28,8 +28,7 @@ enum Way {
     Failing,
     /// `e2e/rejected.rs` goes there: it takes a plugin that rejects rows.
     OfAPlugin,
-    /// The histories of the crate `run` go there, and tests of `host streams drop`: it takes another plan of a plugin, a document that is
-    /// gone from the server too, or a sink that is given up.
+    /// `e2e/sinks/places.rs` goes there by `host streams drop`; a server that no longer has what waits for a sink leads to the other.
     OfAPlace,
 }
 

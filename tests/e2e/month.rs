@@ -134,7 +134,7 @@ impl SimulatedMonth {
             .count()
     }
 
-    /// How many documents lie on the spool, and their bytes.
+    /// The number of documents on the spool, and their bytes.
     fn spooled(&self) -> (usize, u64) {
         let Ok(entries) = std::fs::read_dir(self.state().join("ledger.db-spool")) else {
             return (0, 0);

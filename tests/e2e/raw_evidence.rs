@@ -39,7 +39,7 @@ fn file_of(desk: &TestEnv, line: &Value) -> PathBuf {
     desk.path().join("evidence").join(line["file"].as_str().unwrap())
 }
 
-/// What a check says, which ends so.
+/// The report of a check, which ends so.
 fn verified(desk: &TestEnv, more: &[&str], code: i32) -> Value {
     let output = host(desk, &[&["evidence", "verify", "--json"], more].concat());
     assert_eq!(

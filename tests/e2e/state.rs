@@ -52,7 +52,7 @@ fn refused(desk: &TestEnv, arguments: &[&str], code: i32) -> String {
     said
 }
 
-/// How often each event was taken.
+/// The number of times that each event was taken.
 fn taken(receiver: &Receiver) -> BTreeMap<String, u32> {
     let mut events = BTreeMap::new();
     for event in receiver.taken() {
@@ -97,7 +97,7 @@ fn backup_in_the_middle(desk: &TestEnv, receiver: &Receiver, up: &AtomicBool) ->
     (before, after, third)
 }
 
-/// What a restored ledger leads to: everything is there, and what comes twice is what was delivered after the backup.
+/// Holds what a restored ledger leads to: everything is there, and what comes twice is what was delivered after the backup.
 fn assert_goes_on(desk: &TestEnv, receiver: &Receiver, server: &Server, before: &BTreeSet<String>, after: usize) {
     // A test's server has another port each time.
     configure(desk, server, &receiver.url(), "");

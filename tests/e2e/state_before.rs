@@ -13,7 +13,7 @@ use super::ledger::{configure, expected, host, once, run};
 
 const NOW: &str = "2026-03-05T22:00:00Z";
 
-/// What a version left behind.
+/// The files that a version left behind.
 struct Left {
     folder: &'static str,
     /// The reports of the runs in its history, the latest first.

@@ -18,7 +18,7 @@ pub enum EvidenceCommand {
     Verify(VerifyEvidenceArgs),
 }
 
-/// What stands below the options of `host evidence verify`.
+/// The text below the options of `host evidence verify`.
 const VERIFY: &str = "Examples:
   host evidence verify
   host evidence verify /srv/evidence --json

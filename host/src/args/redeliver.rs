@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::ledger::LedgerFile;
 use super::rendering::RenderingArgs;
 
-/// What stands below the options of `host redeliver`.
+/// The text below the options of `host redeliver`.
 pub(super) const REDELIVER: &str = "Examples:
   host redeliver --from-archive 'archive/**/*.ndjson' --sink siem --dry-run
   host redeliver --from-archive 'archive/**/*.ndjson' --sink siem --from 2026-09-01 --to 2026-11-15

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 
 use super::ledger::LedgerFile;
 
-/// What stands below the options of `host state backup`.
+/// The text below the options of `host state backup`.
 const BACKUP: &str = "Example:
   host state backup /backup/host-2026-11-21
 
@@ -22,7 +22,7 @@ interrupted leaves at most `.host-backup-*.partial` beside it, which can be dele
 
 It holds personal data and tokens: it is for its owner only, and is to be kept so.";
 
-/// What stands below the options of `host state restore`.
+/// The text below the options of `host state restore`.
 const RESTORE: &str = "Examples:
   host state restore /backup/host-2026-11-21 --dry-run
   host state restore /backup/host-2026-11-21 --replace

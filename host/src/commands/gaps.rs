@@ -83,7 +83,10 @@ pub async fn gaps(args: &GapsArgs) -> Result<(), CliError> {
             continue;
         }
         if gaps.is_empty() {
-            let up_to = record.watermark.map(|mark| format!(" up to {}", seconds(mark)));
+            let up_to = record
+                .fetched()
+                .watermark
+                .map(|mark| format!(" up to {}", seconds(mark)));
             let file = found.file.display();
             let _ = writeln!(text, "No gaps in {stream}{} in {file}.", up_to.unwrap_or_default());
             continue;

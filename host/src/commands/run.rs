@@ -72,7 +72,7 @@ fn missing(args: &BackfillArgs) -> Result<RunMode, CliError> {
 /// A run by itself.
 async fn alone(args: &RunArgs, wanted: RunMode, talk: &OutputOptions, account: &RunAccount) -> Result<(), CliError> {
     let stop = Shutdown::listen(talk)?;
-    let surroundings = Surroundings {
+    let surroundings = RunSurroundings {
         talk,
         stop: &stop,
         is_alone: true,
@@ -82,7 +82,7 @@ async fn alone(args: &RunArgs, wanted: RunMode, talk: &OutputOptions, account: &
 
 /// The process around a run.
 #[derive(Clone, Copy)]
-pub(super) struct Surroundings<'a> {
+pub(super) struct RunSurroundings<'a> {
     /// The way in which the run talks.
     pub(super) talk: &'a OutputOptions,
     /// The end of the process.
@@ -95,10 +95,10 @@ pub(super) struct Surroundings<'a> {
 pub(super) async fn carry_out(
     args: &RunArgs,
     wanted: RunMode,
-    surroundings: Surroundings<'_>,
+    surroundings: RunSurroundings<'_>,
     account: &RunAccount,
 ) -> Result<(), CliError> {
-    let Surroundings { talk, stop, is_alone } = surroundings;
+    let RunSurroundings { talk, stop, is_alone } = surroundings;
     let cut_short = account.clone();
     stop.at_last(move |exit| cut_short.cut_short(exit));
     let report = prepare(args, account.run_id()).await?;

@@ -4,7 +4,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tracing::Instrument as _;
 
-use super::run::{Surroundings, carry_out};
+use super::run::{RunSurroundings, carry_out};
 use crate::args::{OutputOptions, ReportArgs, RunArgs, RunCommandArgs, When};
 use crate::error::{CliError, Exit};
 use crate::log::RunMessages;
@@ -110,7 +110,7 @@ async fn one(name: &str, args: &RunCommandArgs, talk: &OutputOptions, stop: &Shu
         ..talk.clone()
     };
     let carried_out = async {
-        let surroundings = Surroundings {
+        let surroundings = RunSurroundings {
             talk: &quiet,
             stop,
             is_alone: false,

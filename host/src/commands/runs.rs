@@ -36,7 +36,7 @@ pub async fn runs(args: &RunsArgs) -> Result<(), CliError> {
         };
     };
     let asked = selection.clone();
-    let Listed { runs, reports } = base::blocking(move || listed(&ledger, &asked)).await??;
+    let ListedRuns { runs, reports } = base::blocking(move || listed(&ledger, &asked)).await??;
     if let (Some(reports), Some(report)) = (&reports, &args.report)
         && !is_known(&selection, &found)
     {
@@ -60,13 +60,13 @@ pub async fn runs(args: &RunsArgs) -> Result<(), CliError> {
 }
 
 /// The runs that were asked for.
-struct Listed {
+struct ListedRuns {
     runs: Vec<ListedRun>,
     /// The reports that there are runs of, where there is none of the streams that were named.
     reports: Option<Vec<String>>,
 }
 
-fn listed(ledger: &SqliteLedger, selection: &RunSelection) -> Result<Listed, CliError> {
+fn listed(ledger: &SqliteLedger, selection: &RunSelection) -> Result<ListedRuns, CliError> {
     let history = ledger.history()?;
     let any = RunSelection {
         failed: false,
@@ -78,7 +78,7 @@ fn listed(ledger: &SqliteLedger, selection: &RunSelection) -> Result<Listed, Cli
         false => None,
     };
     let runs = history.list(selection)?;
-    Ok(Listed { runs, reports })
+    Ok(ListedRuns { runs, reports })
 }
 
 /// The name of the stream that was asked for, and the key of its record, where it is a name and not a report's.
@@ -97,7 +97,7 @@ async fn named(args: &RunsArgs, found: &LedgerLook) -> Result<(Option<String>, O
     })
 }
 
-/// Says whether the ledger has a stream that was named, though no run of it.
+/// True where the ledger has a stream that was named, though no run of it.
 fn is_known(selection: &RunSelection, found: &LedgerLook) -> bool {
     found.streams.iter().any(|(_, record)| {
         let stream = &record.stream;

@@ -340,7 +340,7 @@ impl SimulatorInfo {
     }
 }
 
-/// Tells where the demo keeps its files.
+/// The line about where the demo keeps its files.
 fn of_files(folder: &Path) -> String {
     format!(
         "Until the demo comes to its end, its ledger and the files of events are in {}\n",

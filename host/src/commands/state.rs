@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use ::state::{CheckedBackup, Manifest, Outlook, Restore, StateError, StatePaths, StoreFile};
+use ::state::{BackupManifest, CheckedBackup, Outlook, Restore, StateError, StatePaths, StoreFile};
 use jiff::Timestamp;
 use rejected::RejectedRows;
 
@@ -139,8 +139,8 @@ fn growing(config: &Config) -> Vec<String> {
     files.map(|(name, _)| name.clone()).collect()
 }
 
-/// What a backup holds, in one line.
-fn contents(manifest: &Manifest) -> String {
+/// The contents of a backup, in one line.
+fn contents(manifest: &BackupManifest) -> String {
     format!(
         "{}, {}, {}, {}, {} bytes",
         counted(manifest.streams.len(), "stream", "streams"),
@@ -152,7 +152,7 @@ fn contents(manifest: &Manifest) -> String {
 }
 
 /// A line for each stream of a backup.
-fn streams(manifest: &Manifest) -> String {
+fn streams(manifest: &BackupManifest) -> String {
     let mut text = String::new();
     for stream in &manifest.streams {
         let complete = stream.watermark.map_or_else(
@@ -170,8 +170,8 @@ fn streams(manifest: &Manifest) -> String {
     text
 }
 
-/// What a restore says before it does anything.
-fn foretold(folder: &str, manifest: &Manifest, outlooks: &[Outlook], growing: &[String]) -> String {
+/// The text of a restore before it does anything.
+fn foretold(folder: &str, manifest: &BackupManifest, outlooks: &[Outlook], growing: &[String]) -> String {
     let mut text = format!(
         "{folder}: backup of {} by host {}, {}\n",
         seconds(manifest.made),
@@ -213,7 +213,7 @@ fn foretold(folder: &str, manifest: &Manifest, outlooks: &[Outlook], growing: &[
     text
 }
 
-/// How many events each sink was given.
+/// The number of events that each sink was given.
 fn given(again: &BTreeMap<String, u64>) -> String {
     let sinks = again.iter();
     let sinks: Vec<_> = sinks

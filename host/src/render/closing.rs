@@ -112,7 +112,7 @@ pub fn tell(summary: &Summary, kept: Option<ClosingContext>, talk: &OutputOption
     log::say(talk.log_format, &(visible(&text) + "\n"), &json);
 }
 
-/// Says how one of several runs ended that are carried out side by side: its stream, its exit in words, what is new, up to when the stream
+/// Prints how one of several runs ended that are carried out side by side: its stream, its exit in words, what is new, up to when the stream
 /// is complete, and what is wrong. Where nothing but errors is said, it is said of a run that failed.
 pub fn tell_of_one(name: &str, summary: &Summary, result: &Result<(), CliError>, talk: &OutputOptions) {
     let failure = result.as_ref().err();

@@ -10,7 +10,7 @@ use ledger::{ListedRun, RunEnd, RunState};
 use sink::terminal;
 
 /// The cells of a run's line.
-type Cells = [String; 5];
+type RunCells = [String; 5];
 
 /// All that is known of a run. Counts are null until it has ended.
 pub fn as_json(listed: &ListedRun) -> Value {
@@ -59,7 +59,7 @@ pub fn as_short_json(listed: &ListedRun) -> Value {
 /// many columns.
 pub fn table(runs: &[ListedRun], columns: Option<usize>) -> String {
     let heads = ["STARTED", "EXIT", "NEW", "TOOK", "STREAM"].map(str::to_owned);
-    let rows: Vec<Cells> = std::iter::once(heads).chain(runs.iter().map(cells)).collect();
+    let rows: Vec<RunCells> = std::iter::once(heads).chain(runs.iter().map(cells)).collect();
     let widest = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
@@ -85,7 +85,7 @@ pub fn table(runs: &[ListedRun], columns: Option<usize>) -> String {
     text
 }
 
-fn cells(listed: &ListedRun) -> Cells {
+fn cells(listed: &ListedRun) -> RunCells {
     let facts = &listed.run.facts;
     let end = facts.end.as_ref();
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());

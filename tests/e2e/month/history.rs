@@ -6,7 +6,7 @@ use super::*;
 const BEGUN: &str = "2026-03-02";
 /// The last run before the sink is added, in the third week.
 const ADDED: &str = "2026-03-20T07:00:00Z";
-/// What is collected from then on.
+/// The runs from then on.
 const LATER: [&str; 2] = ["2026-03-22T07:00:00Z", "2026-03-24T07:00:00Z"];
 
 /// A stream that was collected for nearly three weeks into an archive, a file for each run, and a receiver that is not a

@@ -103,6 +103,47 @@ fn a_sink_that_is_removed_is_said_each_time_and_has_missed_nothing_when_it_is_ba
 }
 
 #[test]
+fn a_sink_that_is_dropped_leaves_nothing_behind_wherever_that_is_cut_short() {
+    for place in [None, Some("dropped.before"), Some("dropped.after")] {
+        let (desk, server, up) = (desk(), Server::start(SCENARIO), Receiver::start());
+        let down = Place::take();
+        let sinks = [http("up", &up.url(), ""), http("down", &down.url(), "")];
+        configure(&desk, &server, &sinks, &to(&["up", "down"], ""));
+        assert_eq!(at(&desk, "08:00", &[]).0, Some(7));
+        let arguments = [
+            "streams",
+            "drop",
+            "audit-events",
+            "--connection",
+            "domain",
+            "--sink",
+            "down",
+        ];
+        if let Some(place) = place {
+            let mut killed = desk.host(arguments);
+            killed.env("EPM_PASSWORD", PASSWORD).env("SECRET", SECRET);
+            let killed = killed.env("HOST_FAILPOINT", format!("{place}:0")).output().unwrap();
+            assert_eq!(killed.status.code(), None, "{place}: {}", stderr(&killed));
+        }
+        let spooled = || std::fs::read_dir(desk.path().join(".local/state/host/ledger.db-spool")).unwrap();
+        if place != Some("dropped.after") {
+            let said = stdout(&host(&desk, &arguments));
+            assert!(said.contains("1 window waited for it"), "{place:?}: {said}");
+            assert_eq!(spooled().count(), 0, "{place:?}");
+            let shown = host(&desk, &["ledger", "show", "audit-events"]);
+            let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+            let of_sinks = [&shown["places"], &shown["sinks"]].map(Value::to_string);
+            assert!(!of_sinks.concat().contains("\"down\""), "{shown}");
+        }
+        configure(&desk, &server, &sinks[..1], &to(&["up"], ""));
+        let (exit, summary, said) = at(&desk, "12:00", &[]);
+        assert_eq!(exit, Some(0), "{place:?}: {said}");
+        assert_eq!(summary["ledger"]["in_flight"], 0, "{place:?}");
+        assert_eq!(spooled().count(), 0, "{place:?}");
+    }
+}
+
+#[test]
 fn a_sink_that_is_added_begins_now_and_a_backfill_for_it_alone_gets_what_was_before() {
     let (desk, server, new) = (desk(), Server::start(SCENARIO), Receiver::start());
     let sinks = [ARCHIVE.to_owned(), http("new", &new.url(), "")];

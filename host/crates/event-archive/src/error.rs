@@ -1,10 +1,10 @@
-//! Why a file, or a record of it, cannot be read.
+//! The reasons why a file, or a record of it, cannot be read.
 
 use std::io;
 
 use base::{ErrorKind, SetupError};
 
-/// Why a file cannot be read, or not to its end.
+/// The reason why a file cannot be read, or not to its end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArchiveReadError {
@@ -86,7 +86,7 @@ impl From<ArchiveReadError> for SetupError {
     }
 }
 
-/// Why a record of a file becomes no event.
+/// The reason why a record of a file becomes no event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unreadable {
@@ -98,7 +98,7 @@ pub enum Unreadable {
     Member {
         /// The member's path.
         member: String,
-        /// What is wrong with it.
+        /// The fault of the member.
         problem: &'static str,
     },
     /// The event, written again, is not what the file holds.

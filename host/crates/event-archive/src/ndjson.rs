@@ -10,16 +10,16 @@ use crate::record::{ArchivedRecord, RecordContent};
 pub(crate) const LINE_BYTES: usize = 32 << 20;
 
 /// The lines of a file.
-pub(crate) struct JsonLines<R> {
+pub(crate) struct JsonLineReader<R> {
     name: String,
     from: R,
     line: u64,
     records: u64,
 }
 
-impl<R: BufRead> JsonLines<R> {
-    pub(crate) fn new(name: &str, from: R) -> JsonLines<R> {
-        JsonLines {
+impl<R: BufRead> JsonLineReader<R> {
+    pub(crate) fn new(name: &str, from: R) -> JsonLineReader<R> {
+        JsonLineReader {
             name: name.to_owned(),
             from,
             line: 0,

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use sink::Compression;
 
 use crate::error::ArchiveReadError;
-use crate::ndjson::{JsonLines, LINE_BYTES, broken};
+use crate::ndjson::{JsonLineReader, LINE_BYTES, broken};
 use crate::record::ArchivedRecord;
 use crate::tabular::CsvRecords;
 
-/// How much is read at once.
+/// The bytes that are read at once.
 const BUFFER: usize = 64 * 1024;
 
 /// The records of one file, in their order. Format and compression are those of its content, whatever its name says; memory is
@@ -24,7 +24,7 @@ pub struct ArchiveReader {
 
 enum FormatRecords {
     Empty,
-    Lines(JsonLines<BufReader<Box<dyn Read>>>),
+    Lines(JsonLineReader<BufReader<Box<dyn Read>>>),
     Csv(Box<CsvRecords<Guarded>>, Guard),
     #[cfg(feature = "parquet")]
     Rows(Box<crate::parquet_rows::ParquetRows>),
@@ -95,7 +95,7 @@ impl FormatRecords {
         let visible = first.iter().find(|byte| !byte.is_ascii_whitespace());
         Ok(match visible {
             None if first.is_empty() => FormatRecords::Empty,
-            Some(b'{') | None => FormatRecords::Lines(JsonLines::new(name, text)),
+            Some(b'{') | None => FormatRecords::Lines(JsonLineReader::new(name, text)),
             Some(_) => {
                 let guard = Guard::default();
                 guard.begin();
@@ -122,7 +122,7 @@ struct Guard {
     at_end: Arc<AtomicBool>,
 }
 
-/// What is read under a guard.
+/// The content of a file, read under a guard.
 struct Guarded {
     from: BufReader<Box<dyn Read>>,
     guard: Guard,

@@ -43,12 +43,12 @@ pub(crate) enum RecordContent {
     Foreign(String),
 }
 
-/// How cells without types stand in a file.
+/// The form in which cells without types stand in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CellForm {
-    /// As text: CSV, in which an empty cell is one without a value.
+    /// Cells as text: CSV, in which an empty cell is one without a value.
     Text,
-    /// With their types: Parquet.
+    /// Cells with their types: Parquet.
     #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "only Parquet has types"))]
     Typed,
 }

@@ -157,7 +157,7 @@ fn meant(cell: &str) -> &str {
     }
 }
 
-/// Tells whether a spreadsheet might run the cell: as the writer of CSV decides.
+/// True where a spreadsheet might run the cell: as the writer of CSV decides.
 fn runs(text: &str) -> bool {
     text.starts_with(|c: char| matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠') || c.is_control())
 }
@@ -229,7 +229,7 @@ pub(crate) fn compare(
     }
 }
 
-/// Tells whether a cell stands for no value.
+/// True where a cell stands for no value.
 fn is_nothing(cell: &Json, form: CellForm) -> bool {
     match cell {
         Json::Null => true,

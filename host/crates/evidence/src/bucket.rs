@@ -25,7 +25,7 @@ use sink::LockedBucket;
 /// The largest document after compression, which is held in memory while it is put.
 const LARGEST: usize = 1 << 30;
 
-/// How often a number is looked for that is not taken.
+/// The number of times that a number is looked for which is not taken.
 const ATTEMPTS: u32 = 20;
 
 /// A bucket of evidence.

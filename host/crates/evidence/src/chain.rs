@@ -82,7 +82,7 @@ impl ChainWalk {
         line
     }
 
-    /// Says whether a line has that digest.
+    /// True where a line has that digest.
     pub(crate) fn has(&self, digest: &str) -> bool {
         self.seen.contains(&short(digest))
     }
@@ -101,7 +101,7 @@ pub(crate) fn short(text: &str) -> u128 {
         .fold(0, |short, byte| (short << 8) | u128::from(*byte))
 }
 
-/// Says whether a line names a document that can be looked for; else says so.
+/// True where a line names a document that can be looked for; else the report says so.
 pub(crate) fn names_a_document(
     line: &ManifestLine,
     file: &str,
@@ -120,7 +120,7 @@ pub(crate) fn names_a_document(
     good
 }
 
-/// Says what is wrong with a document's file, if anything.
+/// The fault of a document's file, if it has one.
 pub(crate) fn wrong_with(line: &ManifestLine, file: impl Read) -> io::Result<Option<String>> {
     // Read no further than what is right could be long.
     let mut file = CountingReader::new(file.take(line.compressed_bytes.saturating_add(1)));

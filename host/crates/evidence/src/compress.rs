@@ -5,15 +5,15 @@ use std::io::{self, BufRead as _, BufReader, Read, Write};
 use sha2::{Digest as _, Sha256};
 
 use super::document::DocumentContent;
-use super::line::hex;
+use base::hex;
 
 /// The longest text that is masked at once, as in recordings.
 const LONGEST_MASKED: u64 = 32 * 1024 * 1024;
 
-/// How an archive begins: nothing in it can be masked.
+/// The beginning of an archive: nothing in one can be masked.
 const ARCHIVE: &[u8] = b"PK";
 
-/// What is known of a document once it is compressed.
+/// The facts about a document once it is compressed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Compressed {
     /// Bytes before compression.

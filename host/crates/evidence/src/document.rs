@@ -41,7 +41,7 @@ pub struct EvidenceRequest {
 pub struct EvidenceWindow {
     /// The window's name.
     pub name: String,
-    /// Which of the plan's fetches.
+    /// The place of the fetch in the plan.
     pub fetch: usize,
     /// The first instant.
     pub from: Option<Timestamp>,

@@ -30,7 +30,7 @@ pub enum EvidenceError {
     Open {
         /// The folder of evidence.
         folder: PathBuf,
-        /// What is wrong with its owner or mode.
+        /// The fault of the folder's owner or mode.
         problem: &'static str,
     },
     /// Another process holds the lock all the while.
@@ -38,7 +38,7 @@ pub enum EvidenceError {
     Locked {
         /// The lock.
         lock: PathBuf,
-        /// How long it was waited for.
+        /// The seconds that the lock was waited for.
         seconds: u64,
     },
     /// A bucket cannot be reached or does not take what it is given.

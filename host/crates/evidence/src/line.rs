@@ -1,7 +1,5 @@
 //! The line of a manifest: what is known of one document.
 
-use std::fmt::Write as _;
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -9,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::compress::Compressed;
 use super::document::{DocumentContent, EvidenceDocument, EvidenceRequest, EvidenceStream, EvidenceWindow};
+use base::hex;
 
 /// The digest in the first line of all, before which there is none.
 pub const BEGINNING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -19,7 +18,7 @@ pub(crate) const LONGEST_LINE: u64 = 256 * 1024;
 /// The longest part of a file's name that comes from a window, in characters.
 const LONGEST_WINDOW: usize = 120;
 
-/// What a manifest says of one document.
+/// The line of a manifest about one document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestLine {
     /// SHA-256 of the line before without its end, hexadecimal; [`BEGINNING`] where there is none.
@@ -126,7 +125,7 @@ fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
 
-/// Says whether a name is one that [`file_name`] makes: nothing in a manifest leads out of the folder.
+/// True where a name is one that [`file_name`] makes: nothing in a manifest leads out of the folder.
 pub(crate) fn is_file_name(name: &str) -> bool {
     let parts: Vec<&str> = name.split('/').collect();
     let whole = |part: &&str| !part.is_empty() && !part.starts_with('.') && part.chars().all(is_plain);
@@ -136,15 +135,6 @@ pub(crate) fn is_file_name(name: &str) -> bool {
 /// SHA-256 in hexadecimal digits.
 pub(crate) fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
-}
-
-/// Hexadecimal digits of bytes.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing into a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! What a check of evidence finds.
+//! The findings of a check of evidence.
 
 use serde::Serialize;
 
 /// The most findings that are told one by one.
 const MOST: usize = 10_000;
 
-/// What somebody noted elsewhere of a chain.
+/// The digests of a chain that somebody noted elsewhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Expectation {
     /// The digest of the line before the first one, where what was before is no longer kept.
@@ -14,7 +14,7 @@ pub struct Expectation {
     pub has: Option<String>,
 }
 
-/// What is not as it was written.
+/// The kind of a finding: in which way something is not as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -56,7 +56,7 @@ impl FindingKind {
 /// Something that is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EvidenceFinding {
-    /// What is wrong with it.
+    /// The kind of the finding.
     pub kind: FindingKind,
     /// The document or manifest.
     pub file: String,
@@ -67,7 +67,7 @@ pub struct EvidenceFinding {
     pub message: String,
 }
 
-/// What a check of evidence found.
+/// The result of a check of evidence.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct EvidenceReport {
     /// The lines of all manifests.
@@ -78,9 +78,9 @@ pub struct EvidenceReport {
     pub under_way: u64,
     /// The digest of the last line; of a bucket, that of each stream's. To be noted elsewhere.
     pub last: Vec<LastDigest>,
-    /// What is not as it was written; the first 10,000 of it.
+    /// The first 10,000 findings.
     pub findings: Vec<EvidenceFinding>,
-    /// How many there are in all.
+    /// The number of all findings.
     pub found: u64,
 }
 

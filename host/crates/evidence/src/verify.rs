@@ -179,7 +179,7 @@ fn list(root: &Path, below: &str, depth: usize, files: &mut HashSet<String>) -> 
     Ok(())
 }
 
-/// What lies in the folder of documents without a line.
+/// The files in the folder of documents without a line.
 fn pending(folder: &Path) -> io::Result<Vec<(Option<ManifestLine>, String, bool)>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,

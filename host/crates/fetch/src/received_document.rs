@@ -62,7 +62,7 @@ impl ReceivedDocument {
 pub struct WindowPlace {
     /// The window's name.
     pub window: String,
-    /// Which of the plan's fetches.
+    /// The place of the fetch in the plan.
     pub fetch: usize,
     /// The first instant of the window.
     pub from: Timestamp,

@@ -3,7 +3,6 @@
 //! A file of the [`Spool`] has no name, so neither a crash nor a kill leaves report data behind; one that is to outlive the
 //! process gets one. All of them together have a bound, which no single limit keeps: many documents may wait at once.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -11,6 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
+
+use base::hex;
 
 /// The ending of the name of a document that is not whole yet.
 const PARTIAL: &str = ".partial";
@@ -177,7 +178,7 @@ impl Spooled {
         Ok(Spooled {
             file: Arc::new(file),
             length,
-            sha256: hash.map(hex),
+            sha256: hash.map(|hash| hex(&hash.finalize())),
             _charge: Some(Arc::new(charge)),
         })
     }
@@ -283,13 +284,6 @@ fn link(file: &File, path: &Path) -> io::Result<()> {
     Ok(linkat(CWD, open, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
 }
 
-fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// Copies everything and says its SHA-256.
 fn digest(from: &mut impl Read, to: &mut impl Write) -> io::Result<String> {
     let mut hash = Sha256::new();
@@ -305,7 +299,7 @@ fn digest(from: &mut impl Read, to: &mut impl Write) -> io::Result<String> {
         hash.update(part);
         to.write_all(part)?;
     }
-    Ok(hex(hash))
+    Ok(hex(&hash.finalize()))
 }
 
 /// Reads a spooled document. Unbuffered.

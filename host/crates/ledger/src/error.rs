@@ -101,12 +101,12 @@ pub enum LedgerError {
         /// The report that was asked for.
         report: String,
     },
-    /// Somebody said that the stream is collected no more.
+    /// The stream is collected no more: somebody said so.
     #[error("the stream {name} was retired at {at}")]
     Retired {
         /// The name.
         name: String,
-        /// When.
+        /// The time at which somebody said so.
         at: Timestamp,
     },
     /// The write of several changes failed.

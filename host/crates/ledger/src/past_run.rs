@@ -138,7 +138,7 @@ pub struct RunSelection {
     pub connection: Option<String>,
     /// Only with these parameters, in the order of their names; where there are none, with any.
     pub parameters: Vec<(String, String)>,
-    /// Tells whether a stream is meant by parameters; without it those of the stream are the same.
+    /// True where a stream is meant by parameters; without it those of the stream are the same.
     pub is_meant: Option<StreamTest>,
     /// Only runs that did not end well: with another exit than 0, or not at all.
     pub failed: bool,
@@ -147,13 +147,13 @@ pub struct RunSelection {
 }
 
 impl RunSelection {
-    /// Tells whether the stream of a run, with that key, is the one that was named.
+    /// True where the stream of a run, with that key, is the one that was named.
     pub(crate) fn is_of_name(&self, stream: &Stream, key: &str) -> bool {
         let Some(name) = &self.name else { return true };
         stream.name.as_ref() == Some(name) || self.key.as_deref() == Some(key)
     }
 
-    /// Tells whether a stream has the parameters.
+    /// True where a stream has the parameters.
     pub(crate) fn has_parameters(&self, stream: &Stream) -> bool {
         let same = || match self.is_meant {
             Some(is_meant) => is_meant(stream, &self.parameters),

@@ -35,7 +35,7 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl SinkPlace {
-    /// Says whether the sink is given what happened at that time.
+    /// True where the sink is given what happened at that time.
     pub fn holds(&self, time: Timestamp) -> bool {
         let within = |before: &Interval| before.from <= time && time < before.to;
         self.since.is_none_or(|since| since <= time) || self.before.iter().any(within)
@@ -78,7 +78,7 @@ pub struct PartDelivery {
     pub end: WindowEnd,
     /// The sinks that the window is for.
     pub only: Vec<String>,
-    /// Of these, the sinks that have it.
+    /// The sinks that have the window, of those that it is for.
     pub answered: Vec<String>,
     /// The ids that were known before its events were delivered.
     pub known: BTreeMap<Date, IdSetRef>,

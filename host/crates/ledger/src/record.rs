@@ -58,7 +58,7 @@ pub struct Record {
     /// The lost periods that no run has told of yet.
     #[serde(default)]
     pub untold: Vec<Interval>,
-    /// When somebody said that the stream is collected no more.
+    /// The time at which somebody said that the stream is collected no more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retired: Option<Timestamp>,
     /// The place of each configured sink that the stream's events are promised to, by its name.

@@ -262,7 +262,7 @@ impl Ledger for SqliteLedger {
     }
 }
 
-/// Tells whether a change failed because a file could not grow: the device is full, or the file as large as it may be.
+/// True where a change failed because a file could not grow: the device is full, or the file as large as it may be.
 fn has_no_room(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -323,7 +323,7 @@ fn swap(
     Ok(Some(revision as Revision))
 }
 
-/// Tells whether pages of the file are not what SQLite has written.
+/// True where pages of the file are not what SQLite has written.
 fn is_damage(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt)
 }

@@ -1,12 +1,13 @@
 //! The streams that progress is kept for.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::IdSetRef;
+use base::hex;
 
 /// Comes before what a name's id is made of. No id of connection, report and parameters begins with it: it is longer than any text.
 const OF_NAME: u64 = u64::MAX;
@@ -112,7 +113,7 @@ impl Stream {
 
     /// The key of a sink's progress in it.
     pub fn progress_key(&self, sink: &str) -> String {
-        format!("progress.{}.{}", self.digest(), hex(&Sha256::digest(sink)))
+        format!("progress.{}.{}", self.digest(), half_of(&Sha256::digest(sink)))
     }
 
     /// The beginning of the keys of its sinks' progress.
@@ -163,7 +164,7 @@ impl Stream {
             put(name);
             put(value);
         }
-        hex(&hash.finalize())
+        half_of(&hash.finalize())
     }
 }
 
@@ -175,7 +176,7 @@ fn digest_of_name(words: &[&str]) -> String {
         hash.update((word.len() as u64).to_le_bytes());
         hash.update(word);
     }
-    hex(&hash.finalize())
+    half_of(&hash.finalize())
 }
 
 impl fmt::Display for Stream {
@@ -204,14 +205,9 @@ fn quoted(word: &str) -> String {
     }
 }
 
-fn hex(digest: &[u8]) -> String {
-    digest
-        .iter()
-        .take(16)
-        .fold(String::with_capacity(32), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+/// The first half of a digest, in hexadecimal digits.
+fn half_of(digest: &[u8]) -> String {
+    hex(digest.get(..16).unwrap_or(digest))
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub struct InFlight {
     /// backfill is for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
-    /// Of these, the sinks that have answered durably for all of it.
+    /// The sinks in `only` that have answered durably for all of the window.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answered: Vec<String>,
     /// The ids that were known when its events were first delivered whole: whoever reads it again for a sink that waits takes

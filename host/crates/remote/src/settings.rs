@@ -90,7 +90,7 @@ impl Parallel {
     /// The most that may be asked for.
     pub const MOST: u8 = 32;
 
-    /// So many requests at once; none for nothing, and for too many.
+    /// A number of requests at once; none for no request, and for too many.
     pub fn new(requests: u8) -> Option<Parallel> {
         (1..=Self::MOST).contains(&requests).then_some(Parallel(requests))
     }

@@ -36,7 +36,7 @@ impl Run {
             plugin: self.plugin_sha256.clone(),
             stream: EvidenceStream {
                 id: (stream.key().strip_prefix(Stream::KEYS).unwrap_or_default()).to_owned(),
-                name: None,
+                name: stream.name.or_else(|| self.provenance.stream.clone()),
                 report: stream.report,
                 connection: stream.connection,
                 parameters: stream.parameters,

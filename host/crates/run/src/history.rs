@@ -6,7 +6,7 @@ use ledger::{
     Interval, LedgerError, PastRun, RunEnd, RunFacts, RunHistory, RunPlugin, SinkTotals, SqliteLedger, Stream,
 };
 
-use crate::windows::RunMode;
+use crate::run_mode::RunMode;
 use crate::{Summary, WindowSummary};
 use base::{ErrorKind, SetupError};
 

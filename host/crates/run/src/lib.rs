@@ -17,6 +17,8 @@ mod fetching;
 #[cfg(test)]
 mod histories;
 mod history;
+mod late;
+mod ledger_options;
 mod memory;
 mod observer;
 mod pipeline;
@@ -25,10 +27,12 @@ mod report;
 mod retention;
 pub mod route;
 mod run;
+mod run_mode;
 mod shutdown;
 mod silence;
 mod stream_ledger;
 pub mod streams;
+mod submission_gate;
 mod summary;
 mod window;
 mod windows;
@@ -37,12 +41,14 @@ pub use error::RunError;
 pub use fan_out::{Loss, RunSink, SinkBehind, WhenDown};
 pub use fetching::Fetch;
 pub use history::HistoryEntry;
+pub use ledger_options::LedgerOptions;
 pub use observer::{RunObserver, SinkProgress};
 pub use pipeline::{MaxRejected, Rejects, Reread, RereadError, TooManyRejected, reread, reread_together};
 pub use redelivery::Redelivery;
 pub use report::{DocumentParser, Report};
 pub use retention::{kept, oldest};
 pub use run::Run;
+pub use run_mode::RunMode;
 pub use silence::{AuditLogConnection, instead_of_audit_events, silent_since};
 pub use stream_ledger::{DurableChange, PlaceNews, SinkFact, StreamFacts, StreamLedger, drop_sink};
 pub use summary::{
@@ -50,4 +56,4 @@ pub use summary::{
     WindowSummary,
 };
 pub use window::{Bound, Period, Window, WindowError};
-pub use windows::{LedgerOptions, RunMode, depth};
+pub use windows::depth;

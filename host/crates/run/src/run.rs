@@ -6,13 +6,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fan_out::RunSink;
 use crate::fetching::Fetch;
+use crate::ledger_options::LedgerOptions;
 use crate::observer::RunObserver;
 use crate::pipeline::Rejects;
 use crate::report::Report;
 use crate::route::Router;
 use crate::silence::AuditLogConnection;
 use crate::window::Window;
-use crate::windows::LedgerOptions;
 use event::Provenance;
 
 /// Everything a run needs, decided and opened.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::RunError;
-use crate::windows::SubmissionGate;
+use crate::submission_gate::SubmissionGate;
 
 /// The longest time that a run may go on that is told to stop while its sinks complete, because then nothing is left to do.
 const ENDING: Duration = Duration::from_secs(2);

@@ -18,15 +18,16 @@ const PLACEHOLDER: &str = "ocid1.compartment.oc1..UNIQUE";
 /// A configured connection to OCI that says which compartment it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditLogConnection {
-    /// Its name.
+    /// The connection's name.
     pub name: String,
     /// The OCID of the compartment.
     pub compartment: String,
 }
 
-/// The period in which a stream's events are waited for: from its last one, or its beginning, to what is complete. A run's
-/// own windows say little: they may be minutes long.
+/// The period in which a stream's events are waited for: from its last one, or its beginning, to what is collected, whichever sinks
+/// still wait for it. A run's own windows say little: they may be minutes long.
 pub(super) fn watched(record: &Record) -> Option<Window> {
+    let record = &record.fetched();
     let to = record.watermark?;
     let begin = record.covered.iter().map(|covered| covered.from).min()?;
     let from = record.last_event.unwrap_or(begin).min(to);
@@ -45,13 +46,13 @@ pub fn silent_since(record: &Record, every: Duration) -> Option<Timestamp> {
 /// The warning for the user where a stream is silent for longer than its events may be apart.
 pub(super) fn silent(record: &Record, every: Duration) -> Option<String> {
     let since = silent_since(record, every)?;
-    let to = record.watermark?;
+    let to = record.fetched().watermark?;
     let what = match record.last_event {
         Some(_) => format!("no event since {since}"),
         None => format!("no event at all since it begins at {since}"),
     };
     Some(format!(
-        "{what}, and it is complete up to {to}: its events are expected more often (`expect-events-every`). See whether the source still \
+        "{what}, and it is collected up to {to}: its events are expected more often (`expect-events-every`). See whether the source still \
          records them; `host check` asks it"
     ))
 }

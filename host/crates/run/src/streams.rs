@@ -188,7 +188,7 @@ pub fn is_meant(stream: &Stream, given: &[(String, String)]) -> bool {
     are_same(&stream.report, &stream.parameters, given)
 }
 
-/// Tells whether both choose the same events of a report: parameters that choose no events may differ.
+/// True where both choose the same events of a report: parameters that choose no events may differ.
 pub fn are_same(report: &str, one: &[(String, String)], other: &[(String, String)]) -> bool {
     choosing(report, one) == choosing(report, other)
 }

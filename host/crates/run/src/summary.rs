@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::memory;
 use crate::pipeline::Pipeline;
+use crate::run_mode::RunMode;
 use crate::window::Window;
-use crate::windows::RunMode;
 use ledger::{Interval, Record, without};
 use sink::Guarantee;
 

@@ -17,6 +17,7 @@ use wasmtime::component::Component;
 
 use super::fit::{Compatibility, RULES};
 use super::offer::WIT;
+use base::hex;
 
 /// Entries kept; the oldest go first.
 const ENTRIES: usize = 64;
@@ -195,17 +196,6 @@ fn ours_alone(_metadata: &fs::Metadata) -> io::Result<()> {
 /// SHA-256 of a file, in hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }
 
 /// Collects what a type feeds to [`Hash`], since the standard hasher is neither stable nor long enough for a name.

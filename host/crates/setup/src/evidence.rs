@@ -73,7 +73,7 @@ pub fn place(config: &Config) -> Result<Option<EvidencePlace>, SetupError> {
     }))
 }
 
-/// What keeps the documents of a connection, if any is to. Makes the folder, and gives lines to documents that an earlier run
+/// The store of evidence for a connection, if its documents are kept. Makes the folder, and gives lines to documents that an earlier run
 /// left without. Blocks.
 ///
 /// # Errors

@@ -457,7 +457,7 @@ fn collected_for(record: Record) -> Option<Vec<String>> {
     sinks.iter().any(|sink| sink != STDOUT).then_some(sinks)
 }
 
-/// Says whether all of these sinks are named.
+/// True where all of these sinks are named.
 pub fn serves(named: &[String], sinks: &[String]) -> bool {
     sinks.iter().all(|sink| named.contains(sink))
 }

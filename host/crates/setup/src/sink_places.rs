@@ -43,14 +43,14 @@ pub(crate) fn places(
     facts.collect()
 }
 
-/// Says whether a sink may be promised the stream of a report: it is configured, and a route leads to it where any does.
+/// True where a sink may be promised the stream of a report: it is configured, and a route leads to it where any does.
 fn is_promised(report: &PreparedReport, stream: Option<&str>, name: &str) -> bool {
     let routed = routed(&report.config, &report.description.name, stream);
     let leads = |routed: Vec<String>| routed.iter().any(|sink| sink == name);
     report.config.sinks.contains_key(name) && routed.is_none_or(leads)
 }
 
-/// Says whether all of these sinks are configured and begin later than the stream: what others have they lack.
+/// True where all of these sinks are configured and begin later than the stream: what others have they lack.
 pub(crate) fn are_new_to(record: &Record, sinks: &[String], report: &PreparedReport, stream: Option<&str>) -> bool {
     let begins_later = |name: &String| match record.places.get(name) {
         Some(place) => place.since.is_some(),
@@ -59,10 +59,10 @@ pub(crate) fn are_new_to(record: &Record, sinks: &[String], report: &PreparedRep
     let mut is_new = sinks
         .iter()
         .map(|name| is_promised(report, stream, name) && begins_later(name));
-    !sinks.is_empty() && !record.covered.is_empty() && is_new.all(|is_new| is_new)
+    !sinks.is_empty() && !record.fetched().covered.is_empty() && is_new.all(|is_new| is_new)
 }
 
-/// Says what is new of the sinks of a stream.
+/// Warns of what is new of the sinks of a stream.
 pub(crate) fn tell_news(news: &[PlaceNews], stream: &Stream) {
     for news in news {
         match news {

@@ -56,7 +56,7 @@ pub(super) struct AppState {
     pub(super) tls: bool,
     /// The instant at which the request began: no other has begun at the same nanosecond.
     pub(super) since: Timestamp,
-    /// Where the clock stands; None while it goes with this machine's.
+    /// The instant at which the clock stands; None while it goes with this machine's.
     stands_at: Mutex<Option<Timestamp>>,
     turns: AtomicU64,
     desk: Mutex<JobStore>,

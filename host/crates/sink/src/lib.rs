@@ -85,5 +85,4 @@ pub use sink::Sink;
 pub use spec::SinkSpec;
 pub use template::{PathTemplate, Placeholders};
 pub use verdict::{BatchLimits, Guarantee, Rejection, Verdict};
-pub use write_intent::hex;
 pub use write_intent::{IntentLog, WriteIntent};

@@ -5,7 +5,8 @@ use std::{fmt, path::PathBuf, str::FromStr};
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-use super::{SinkError, hex};
+use super::SinkError;
+use base::hex;
 
 /// A file name has at most 255 bytes; a path segment may hold all three placeholders and more.
 const VALUE_BYTES: usize = 64;
@@ -46,11 +47,6 @@ impl PathTemplate {
     /// True if the path has the placeholder of that name.
     pub fn has(&self, name: &str) -> bool {
         pieces(&self.0).any(|piece| matches!(piece, TemplatePiece::Placeholder(found) if found == name))
-    }
-
-    /// True if the path has a placeholder.
-    pub fn varies(&self) -> bool {
-        pieces(&self.0).any(|piece| matches!(piece, TemplatePiece::Placeholder(_)))
     }
 }
 

@@ -9,6 +9,8 @@ use std::{
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
+use base::hex;
+
 /// Bytes read at once.
 const READ: usize = 64 * 1024;
 
@@ -70,16 +72,6 @@ pub trait IntentLog: Send + Sync {
 
     /// Notes that the file of the last intent is there, and outlives a crash of the machine.
     async fn confirm(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
-}
-
-pub fn hex(digest: &[u8]) -> String {
-    use std::fmt::Write;
-    digest
-        .iter()
-        .fold(String::with_capacity(digest.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }
 
 #[cfg(test)]

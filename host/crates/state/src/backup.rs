@@ -9,13 +9,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::ledger_copy::LedgerCopy;
-use crate::manifest::{BackupFile, Manifest, path_of};
+use crate::manifest::{BackupFile, BackupManifest, path_of};
 use crate::paths::{DEAD_LETTERS, LEDGER, REJECTED, SPOOL, StatePaths, StoreFile, TOKENS, folder_of};
 use crate::{StateError, contents, digest};
 use base::database;
 use ledger::SqliteLedger;
 
-/// How long another process may hold a store.
+/// The longest time that another process may hold a store.
 const BUSY: Duration = Duration::from_secs(10);
 
 /// Backs all of a state up into a new folder, which gets its name when it is whole. `program` is the version that says so. Blocks.
@@ -23,7 +23,7 @@ const BUSY: Duration = Duration::from_secs(10);
 /// # Errors
 ///
 /// Where the folder is there, there is no state, or a part of it cannot be read, is damaged, or is not there; nothing is left then.
-pub fn back_up(paths: &StatePaths, to: &Path, program: &str) -> Result<Manifest, StateError> {
+pub fn back_up(paths: &StatePaths, to: &Path, program: &str) -> Result<BackupManifest, StateError> {
     if to.symlink_metadata().is_ok() {
         return Err(StateError::Exists(to.to_owned()));
     }
@@ -36,7 +36,7 @@ pub fn back_up(paths: &StatePaths, to: &Path, program: &str) -> Result<Manifest,
         .map_err(StateError::file(parent))?;
     let folder = partial.path();
     let made = Timestamp::now();
-    let mut manifest = Manifest {
+    let mut manifest = BackupManifest {
         host: program.to_owned(),
         made,
         schemas: BTreeMap::new(),
@@ -70,7 +70,7 @@ pub fn back_up(paths: &StatePaths, to: &Path, program: &str) -> Result<Manifest,
     Ok(manifest)
 }
 
-fn copy_ledger(path: &Path, folder: &Path, manifest: &mut Manifest) -> Result<(), StateError> {
+fn copy_ledger(path: &Path, folder: &Path, manifest: &mut BackupManifest) -> Result<(), StateError> {
     let is_there = database::is_there(path).map_err(StateError::file(path))?;
     // Looking at none makes none; one that is half restored is refused also where it has no name yet.
     if !is_there && !SqliteLedger::restore_mark(path).exists() {
@@ -91,7 +91,7 @@ fn copy_ledger(path: &Path, folder: &Path, manifest: &mut Manifest) -> Result<()
 }
 
 /// Copies a store and says how much is in it.
-fn copy_store(store: &StoreFile, name: &str, folder: &Path, manifest: &mut Manifest) -> Result<u64, StateError> {
+fn copy_store(store: &StoreFile, name: &str, folder: &Path, manifest: &mut BackupManifest) -> Result<u64, StateError> {
     let path = &store.path;
     if !database::is_there(path).map_err(StateError::file(path))? {
         return Ok(0);
@@ -116,7 +116,7 @@ fn copy_store(store: &StoreFile, name: &str, folder: &Path, manifest: &mut Manif
 }
 
 /// Copies the stored tokens, each of which is replaced in one step. Locks and what is being written are no tokens.
-fn copy_tokens(tokens: &Path, folder: &Path, manifest: &mut Manifest) -> Result<(), StateError> {
+fn copy_tokens(tokens: &Path, folder: &Path, manifest: &mut BackupManifest) -> Result<(), StateError> {
     let Ok(entries) = std::fs::read_dir(tokens) else {
         return Ok(());
     };
@@ -145,7 +145,7 @@ fn copy_tokens(tokens: &Path, folder: &Path, manifest: &mut Manifest) -> Result<
 }
 
 /// Adds a file of the backup to the manifest, and makes it durable.
-fn list(folder: &Path, name: &str, manifest: &mut Manifest) -> Result<(), StateError> {
+fn list(folder: &Path, name: &str, manifest: &mut BackupManifest) -> Result<(), StateError> {
     let path = path_of(folder, name);
     let (bytes, sha256) = digest::of_file(&path)?;
     digest::sync(&path)?;

@@ -5,15 +5,10 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use crate::manifest::BackupStream;
-use crate::paths::StoreFile;
+use crate::paths::{StoreFile, is_plain_name};
 use crate::{StateError, digest};
 use base::database;
 use ledger::{ClosedLedger, DayIds, Kept, LedgerError, Record};
-
-/// Tells whether a name is that of a file right in a folder.
-pub(crate) fn is_plain_name(name: &str) -> bool {
-    !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\0'])
-}
 
 /// A stream, for a manifest.
 pub(crate) fn stream_of(record: &Record) -> BackupStream {

@@ -1,6 +1,5 @@
 //! Files with their digests, and how they are made durable.
 
-use std::fmt::Write as _;
 use std::fs::{DirBuilder, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -9,6 +8,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use crate::StateError;
+use base::hex;
 
 /// Bytes read at once.
 const READ: usize = 128 * 1024;
@@ -62,11 +62,4 @@ fn pour(from: &mut impl Read, to: &mut impl Write) -> std::io::Result<(u64, Stri
             _ => return Ok((length, hex(&hash.finalize()))),
         }
     }
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

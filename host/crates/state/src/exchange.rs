@@ -11,7 +11,7 @@ const LOGS: [&str; 3] = ["wal", "shm", "journal"];
 
 /// One file or folder of the state, copied beside its place.
 #[derive(Debug)]
-pub(crate) struct Exchange {
+pub(crate) struct StateExchange {
     /// The place.
     place: PathBuf,
     /// The copy of what is to be there; none where nothing is.
@@ -21,7 +21,7 @@ pub(crate) struct Exchange {
     is_database: bool,
 }
 
-impl Exchange {
+impl StateExchange {
     /// Copies a file of a backup beside its place; without one there is to be none.
     ///
     /// # Errors
@@ -31,9 +31,9 @@ impl Exchange {
         place: &Path,
         from: Option<(&Path, &BackupFile)>,
         aside: PathBuf,
-    ) -> Result<Exchange, StateError> {
+    ) -> Result<StateExchange, StateError> {
         let staged = from.map(|_| fresh(place)).transpose()?;
-        let exchange = Exchange {
+        let exchange = StateExchange {
             place: place.to_owned(),
             staged,
             aside,
@@ -55,10 +55,10 @@ impl Exchange {
         from: &Path,
         files: impl Iterator<Item = (&'a str, &'a BackupFile)>,
         aside: PathBuf,
-    ) -> Result<Exchange, StateError> {
+    ) -> Result<StateExchange, StateError> {
         let staged = fresh(place)?;
         digest::make_folder(&staged)?;
-        let exchange = Exchange {
+        let exchange = StateExchange {
             place: place.to_owned(),
             staged: Some(staged.clone()),
             aside,
@@ -117,7 +117,7 @@ impl Exchange {
     }
 }
 
-impl Drop for Exchange {
+impl Drop for StateExchange {
     fn drop(&mut self) {
         // Of one that has its place there is nothing left.
         if let Some(staged) = &self.staged {

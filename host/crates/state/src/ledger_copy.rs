@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::contents::fault_of_document;
-use crate::paths::{LEDGER, SPOOL, beside};
+use crate::paths::{LEDGER, SPOOL, beside, is_plain_name};
 use crate::{StateError, contents, digest};
 use base::database;
 use ledger::{ClosedLedger, Kept, Record, SqliteLedger};
@@ -92,7 +92,7 @@ fn take_once(ledger: &SqliteLedger, folder: &Path) -> Result<(LedgerCopy, Vec<(K
 
 /// Takes a document, where it is there. Nobody writes to one that has its name, so both names may lead to one file.
 fn link(from: &Path, to: &Path, name: &str) -> Result<(), StateError> {
-    if !contents::is_plain_name(name) {
+    if !is_plain_name(name) {
         return Ok(());
     }
     let (from, to) = (from.join(name), to.join(name));

@@ -1,6 +1,6 @@
 //! The state of a host as a whole: the ledger with its spool, the dead letters, the rejected rows and the stored tokens.
 //!
-//! [`StatePaths`] says where these are. [`back_up`] copies all of it into a folder, also while runs are under way, with a [`Manifest`]
+//! [`StatePaths`] says where these are. [`back_up`] copies all of it into a folder, also while runs are under way, with a [`BackupManifest`]
 //! of what is there. [`CheckedBackup`] is such a folder that was found whole; [`Restore`] puts it in the place of the
 //! state, and [`outlooks`] says beforehand what comes twice then. [`faults_of_state`] and [`faults_of_backup`] say what is wrong.
 //!
@@ -33,7 +33,7 @@ mod verify;
 
 pub use backup::back_up;
 pub use error::StateError;
-pub use manifest::{BackupFile, BackupStream, Manifest};
+pub use manifest::{BackupFile, BackupManifest, BackupStream};
 pub use outlook::{Outlook, outlooks};
 pub use paths::{StatePaths, StoreFile};
 pub use restore::{CheckedBackup, Restore};

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::StateError;
 use crate::digest;
-use crate::paths::{DEAD_LETTERS, LEDGER, REJECTED, SPOOL, TOKENS};
-use crate::{StateError, contents};
+use crate::paths::{DEAD_LETTERS, LEDGER, REJECTED, SPOOL, TOKENS, is_plain_name};
 
 /// The file's name.
 const NAME: &str = "backup.json";
@@ -23,10 +23,10 @@ const LONGEST: u64 = 64 << 20;
 
 /// The description of a backup.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Manifest {
+pub struct BackupManifest {
     /// The version of the program that made it.
     pub host: String,
-    /// When it was made: events that were delivered later are not known to it.
+    /// The time at which the backup was made: events that were delivered later are not known to it.
     pub made: Timestamp,
     /// The version of the form of each database, by its name in the backup.
     pub schemas: BTreeMap<String, u64>,
@@ -62,7 +62,7 @@ pub struct BackupStream {
     pub watermark: Option<Timestamp>,
     /// The windows begun and not committed.
     pub windows: usize,
-    /// Of their documents, those that wait on the spool.
+    /// The documents of these windows that wait on the spool.
     pub spooled: usize,
     /// The sinks that the stream is collected for.
     pub sinks: Vec<String>,
@@ -78,7 +78,7 @@ struct Sealed {
     backup: Option<Box<RawValue>>,
 }
 
-impl Manifest {
+impl BackupManifest {
     /// Writes the file into a new backup.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), StateError> {
         let path = folder.join(NAME);
@@ -106,7 +106,7 @@ impl Manifest {
     /// # Errors
     ///
     /// Where there is none, it is not what was written, a later version wrote it, or it names files that no backup has.
-    pub(crate) fn read(folder: &Path) -> Result<Manifest, StateError> {
+    pub(crate) fn read(folder: &Path) -> Result<BackupManifest, StateError> {
         let problem = |problem: String| StateError::NoBackup {
             folder: folder.to_owned(),
             problem,
@@ -131,7 +131,8 @@ impl Manifest {
         if digest::of_bytes(backup.get().as_bytes()) != sealed.sha256 {
             return Err(changed());
         }
-        let manifest: Manifest = serde_json::from_str(backup.get()).map_err(|error| problem(error.to_string()))?;
+        let manifest: BackupManifest =
+            serde_json::from_str(backup.get()).map_err(|error| problem(error.to_string()))?;
         if let Some(name) = manifest.files.keys().find(|name| !is_of_a_backup(name)) {
             return Err(damaged(format!("{NAME} names {name:?}, which is no file of a backup")));
         }
@@ -150,14 +151,11 @@ impl Manifest {
     }
 }
 
-/// Tells whether a name is that of a database, or of a file right in one of the folders.
+/// True where a name is that of a database, or of a file right in one of the folders.
 fn is_of_a_backup(name: &str) -> bool {
     let within = |folder: &str| name.strip_prefix(folder).and_then(|name| name.strip_prefix('/'));
     [LEDGER, DEAD_LETTERS, REJECTED].contains(&name)
-        || [SPOOL, TOKENS]
-            .into_iter()
-            .filter_map(within)
-            .any(contents::is_plain_name)
+        || [SPOOL, TOKENS].into_iter().filter_map(within).any(is_plain_name)
 }
 
 /// The path of a file of a backup.
@@ -169,12 +167,12 @@ pub(crate) fn path_of(folder: &Path, name: &str) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn manifest() -> Manifest {
+    fn manifest() -> BackupManifest {
         let file = BackupFile {
             bytes: 3,
             sha256: digest::of_bytes(b"abc"),
         };
-        Manifest {
+        BackupManifest {
             host: "0.1.0".into(),
             made: Timestamp::UNIX_EPOCH,
             schemas: BTreeMap::new(),
@@ -189,7 +187,7 @@ mod tests {
     fn a_manifest_is_read_only_as_it_was_written() {
         let folder = tempfile::tempdir().unwrap();
         manifest().write(folder.path()).unwrap();
-        let read = Manifest::read(folder.path()).unwrap();
+        let read = BackupManifest::read(folder.path()).unwrap();
         assert_eq!(
             read.within(SPOOL)
                 .map(|(name, file)| (name, file.bytes))
@@ -200,13 +198,13 @@ mod tests {
         let path = folder.path().join(NAME);
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replace("\"bytes\": 3", "\"bytes\": 4")).unwrap();
-        let error = Manifest::read(folder.path()).unwrap_err();
+        let error = BackupManifest::read(folder.path()).unwrap_err();
         assert!(matches!(error, StateError::DamagedBackup { .. }), "{error:?}");
         std::fs::write(&path, text.replace("\"form\":1", "\"form\":2")).unwrap();
-        let error = Manifest::read(folder.path()).unwrap_err();
+        let error = BackupManifest::read(folder.path()).unwrap_err();
         assert!(matches!(error, StateError::Later { .. }), "{error:?}");
         std::fs::remove_file(&path).unwrap();
-        let error = Manifest::read(folder.path()).unwrap_err();
+        let error = BackupManifest::read(folder.path()).unwrap_err();
         assert!(matches!(error, StateError::NoBackup { .. }), "{error:?}");
     }
 

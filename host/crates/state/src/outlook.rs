@@ -20,7 +20,7 @@ pub struct Outlook {
     pub exact: bool,
 }
 
-/// Says of each stream of a backup what comes again, by the history of the ledger that is to be replaced. Blocks.
+/// The outlook of each stream of a backup, by the history of the ledger that is to be replaced. Blocks.
 ///
 /// # Errors
 ///
@@ -50,7 +50,7 @@ pub fn outlooks(backup: &CheckedBackup, ledger: &Path) -> Result<Vec<Outlook>, S
         .collect())
 }
 
-/// Tells whether the history says of a run all that comes again of it. A run that had begun before the backup counts what it
+/// True where the history says of a run all that comes again of it. A run that had begun before the backup counts what it
 /// delivered before, too.
 fn is_counted(listed: &ListedRun, known: &BTreeMap<String, bool>) -> bool {
     let facts = &listed.run.facts;

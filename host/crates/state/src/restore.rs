@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::exchange::Exchange;
-use crate::manifest::{Manifest, path_of};
+use crate::exchange::StateExchange;
+use crate::manifest::{BackupManifest, path_of};
 use crate::paths::{
     DEAD_LETTERS, LEDGER, REJECTED, SPOOL, StatePaths, StoreFile, TOKENS, beside, canonical, folder_of,
 };
@@ -21,8 +21,8 @@ use ledger::{LedgerExclusion, SqliteLedger};
 #[derive(Debug)]
 pub struct CheckedBackup {
     pub(crate) folder: PathBuf,
-    /// Its description.
-    pub manifest: Manifest,
+    /// The backup's description.
+    pub manifest: BackupManifest,
 }
 
 impl CheckedBackup {
@@ -129,7 +129,7 @@ impl<'a> Restore<'a> {
     /// changed; after that no ledger is opened until a restore has come to its end.
     pub fn carry_out(self, now: Timestamp) -> Result<Vec<PathBuf>, StateError> {
         let exchanges = self.staged(&now.strftime("before-%Y%m%dT%H%M%S%.3fZ").to_string())?;
-        exchanges.iter().try_for_each(Exchange::check)?;
+        exchanges.iter().try_for_each(StateExchange::check)?;
         base::failpoint!("restore.staged");
         let excluded = self.exclude()?;
         let mark = self.mark()?;
@@ -142,7 +142,7 @@ impl<'a> Restore<'a> {
         for exchange in &exchanges {
             exchange.place()?;
         }
-        exchanges.iter().try_for_each(Exchange::sync)?;
+        exchanges.iter().try_for_each(StateExchange::sync)?;
         base::failpoint!("restore.placed");
         std::fs::remove_file(&mark).map_err(StateError::file(&mark))?;
         digest::sync(folder_of(&mark))?;
@@ -151,19 +151,24 @@ impl<'a> Restore<'a> {
     }
 
     /// Everything copied beside its place, and compared with its digests.
-    fn staged(&self, before: &str) -> Result<Vec<Exchange>, StateError> {
+    fn staged(&self, before: &str) -> Result<Vec<StateExchange>, StateError> {
         let (folder, manifest) = (&self.backup.folder, &self.backup.manifest);
         let database = |place: &Path, name: &str| {
             let from = path_of(folder, name);
             let file = manifest.files.get(name).map(|file| (from.as_path(), file));
-            Exchange::of_database(place, file, beside(place, before))
+            StateExchange::of_database(place, file, beside(place, before))
         };
         let ledger = &self.paths.ledger;
         let mut exchanges = vec![database(ledger, LEDGER)?];
         // Called so that it belongs to the ledger that is kept.
         let aside = beside(&beside(ledger, before), "spool");
         let (spool, documents) = (beside(ledger, "spool"), manifest.within(SPOOL));
-        exchanges.push(Exchange::of_folder(&spool, &path_of(folder, SPOOL), documents, aside)?);
+        exchanges.push(StateExchange::of_folder(
+            &spool,
+            &path_of(folder, SPOOL),
+            documents,
+            aside,
+        )?);
         for (name, store) in [
             (DEAD_LETTERS, &self.paths.dead_letters),
             (REJECTED, &self.paths.rejected),
@@ -175,7 +180,7 @@ impl<'a> Restore<'a> {
         // Those that are there are newer; without any in the backup they stay.
         if let Some(tokens) = self.paths.tokens.as_ref().filter(|_| self.has_tokens()) {
             let (from, files) = (path_of(folder, TOKENS), manifest.within(TOKENS));
-            exchanges.push(Exchange::of_folder(tokens, &from, files, beside(tokens, before))?);
+            exchanges.push(StateExchange::of_folder(tokens, &from, files, beside(tokens, before))?);
         }
         Ok(exchanges)
     }

@@ -1,9 +1,9 @@
-//! Whether a backup, or the state itself, is as it was written.
+//! The check of a backup, or of the state itself: is it as it was written?
 
 use std::path::Path;
 
 use crate::ledger_copy::LedgerCopy;
-use crate::manifest::{Manifest, path_of};
+use crate::manifest::{BackupManifest, path_of};
 use crate::paths::{LEDGER, SPOOL, StatePaths, folder_of};
 use crate::{StateError, contents, digest};
 use base::database;
@@ -14,8 +14,8 @@ use ledger::{ClosedLedger, LedgerError, Record, SqliteLedger};
 /// # Errors
 ///
 /// Where the folder is no backup, or a later version made it.
-pub fn faults_of_backup(folder: &Path, paths: &StatePaths) -> Result<(Manifest, Vec<String>), StateError> {
-    let manifest = Manifest::read(folder)?;
+pub fn faults_of_backup(folder: &Path, paths: &StatePaths) -> Result<(BackupManifest, Vec<String>), StateError> {
+    let manifest = BackupManifest::read(folder)?;
     let mut faults = Vec::new();
     for (name, file) in &manifest.files {
         let path = path_of(folder, name);

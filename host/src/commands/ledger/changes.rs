@@ -106,10 +106,15 @@ pub async fn rename(args: &RenameArgs) -> Result<(), CliError> {
         );
     }
     if let Some(window) = record.windows.first() {
-        return Err(
-            CliError::usage(format!("a window of {old} is in flight: {}", window.state()))
-                .hint("run the stream under its old name until nothing is in flight, then rename it"),
-        );
+        let hint = match window.waits_for().next() {
+            Some(sink) => format!(
+                "it waits for {sink}: get that back and run the stream under its old name, or give it up with `host streams drop {} \
+                 --sink {sink}`; then rename the stream",
+                old.arguments()
+            ),
+            None => "run the stream under its old name until nothing is in flight, then rename it".to_owned(),
+        };
+        return Err(CliError::usage(format!("a window of {old} is in flight: {}", window.state())).hint(hint));
     }
     let new = Stream::new(&args.to, &old.report, &old.parameters);
     // Nobody can claim a stream twice.

@@ -22,7 +22,7 @@ pub struct ArchiveDelivery {
     pub run_id: String,
     pub progress: RedeliveryProgress,
     open: Vec<OpenSink>,
-    /// How far files are once everything sent is durable.
+    /// The progress of files once everything sent is durable.
     pending: BTreeMap<String, FileProgress>,
     totals: DeliveredEvents,
 }
@@ -32,7 +32,7 @@ struct OpenSink {
     delivery: Delivery,
 }
 
-/// What became of events so far.
+/// The fates of events so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DeliveredEvents {
     pub sent: u64,
@@ -59,7 +59,7 @@ impl ArchiveDelivery {
         }
     }
 
-    /// What became of events so far.
+    /// The fates of events so far.
     pub fn delivered(&self) -> DeliveredEvents {
         let mut totals = self.totals;
         for sink in &self.open {
@@ -110,7 +110,7 @@ impl ArchiveDelivery {
         }
     }
 
-    /// Tells whether answers of the sink are final before it is closed.
+    /// True where answers of the sink are final before it is closed.
     fn is_durable(&self) -> bool {
         self.open.iter().all(|sink| sink.delivery.is_durable())
     }

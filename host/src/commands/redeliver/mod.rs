@@ -160,7 +160,7 @@ fn name_of(args: &RedeliverArgs, config: &Config, rules: &ReadingRules) -> Resul
     ]))
 }
 
-/// What is asked for.
+/// The rules of reading that the arguments ask for.
 fn rules(args: &RedeliverArgs, config: &Config) -> Result<ReadingRules, CliError> {
     let from = args
         .from
@@ -321,7 +321,7 @@ impl Redelivering<'_> {
         }
     }
 
-    /// What came of it, in one line.
+    /// The result of the redelivery, in one line.
     fn told(&self, delivered: DeliveredEvents) -> String {
         let totals = self.totals;
         let mut parts = vec![counted(totals.files, "file read", "files read")];

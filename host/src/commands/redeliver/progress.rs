@@ -1,4 +1,4 @@
-//! How far a redelivery is, kept in the ledger: a document for each file, so that it changes little with each batch.
+//! The progress of a redelivery, kept in the ledger: a document for each file, so that it changes little with each batch.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::error::{CliError, Exit};
 /// The form of a document.
 const FORM: u32 = 1;
 
-/// How far one file is.
+/// The progress of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileProgress {
     form: u32,
@@ -30,7 +30,7 @@ pub struct FileProgress {
 }
 
 impl FileProgress {
-    /// Of a file of that name, size and mark, of which nothing is answered for.
+    /// The progress of a file of that name, size and mark, of which nothing is answered for.
     pub fn new(file: &str, size: u64, version: &str) -> FileProgress {
         FileProgress {
             form: FORM,
@@ -59,7 +59,7 @@ pub fn name_of(parts: &[&str]) -> String {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
-    sink::hex(hash.finalize().get(..16).unwrap_or_default())
+    base::hex(hash.finalize().get(..16).unwrap_or_default())
 }
 
 impl RedeliveryProgress {
@@ -101,12 +101,12 @@ impl RedeliveryProgress {
         })
     }
 
-    /// How far a file is.
+    /// The progress of a file.
     pub fn of(&self, file: &str) -> Option<&FileProgress> {
         self.files.get(file).map(|(progress, _)| progress)
     }
 
-    /// Makes durable how far a file is.
+    /// Makes the progress of a file durable.
     pub async fn save(&mut self, progress: FileProgress) -> Result<(), CliError> {
         let known = self.files.get(&progress.file);
         if known.is_some_and(|(known, _)| *known == progress) {

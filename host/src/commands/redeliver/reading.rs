@@ -16,10 +16,10 @@ use setup::SetupError;
 const BATCH_EVENTS: usize = 500;
 const BATCH_BYTES: usize = 4 << 20;
 
-/// How many records that are left out are named, in each file.
+/// The number of records that are left out and named, in each file.
 const NAMED: u64 = 10;
 
-/// What is read, and what becomes of records that cannot be.
+/// The rules of reading: what is read, and what becomes of records that cannot be.
 #[derive(Debug, Clone)]
 pub struct ReadingRules {
     pub decoder: EventDecoder,
@@ -43,7 +43,7 @@ pub struct ReadBatch {
     pub skipped: u64,
     /// Records that are left out because they cannot be read.
     pub unreadable: u64,
-    /// How far the file is once these are delivered.
+    /// The progress of the file once these events are delivered.
     pub after: FileProgress,
 }
 
@@ -150,7 +150,7 @@ impl FileReading<'_> {
     }
 
     fn digest(&self) -> String {
-        sink::hex(&self.hash.clone().finalize())
+        base::hex(&self.hash.clone().finalize())
     }
 
     /// The event of a record; none where it was not asked for.

@@ -13,7 +13,7 @@ use setup::config::Config;
 #[cfg(feature = "object-store")]
 use sink::kinds::object_store::{BucketReader, FoundObject, ObjectArchive};
 
-/// How patterns match: a star stays within its folder, and names that begin with a dot are named whole.
+/// The way in which patterns match: a star stays within its folder, and names that begin with a dot are named whole.
 const MATCHING: MatchOptions = MatchOptions {
     case_sensitive: true,
     require_literal_separator: true,

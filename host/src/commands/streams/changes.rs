@@ -103,26 +103,30 @@ pub async fn adopt(args: &AdoptArgs) -> Result<(), CliError> {
 
 /// `host streams drop`.
 pub async fn drop_sink(args: &DropSinkArgs) -> Result<(), CliError> {
-    let sink = args.sink.clone();
-    change("streams drop", &args.stream, move |record| {
-        if !places::knows(record, &sink) {
-            let failure = CliError::usage(format!("{} owes nothing to a sink {sink:?}", record.stream));
-            return Err(failure.hint("`host streams --json` shows the sinks of each stream"));
-        }
-        let waited = places::drop_sink(record, &sink, Timestamp::now());
-        let given_up = match waited {
-            0 => "nothing waited for it".to_owned(),
-            some => format!(
-                "{} for it and never will be delivered to it",
-                counted(some, "window waited", "windows waited")
-            ),
-        };
-        Ok(format!(
-            "{} owes nothing to {sink} any more; {given_up}. As long as a route leads to it, the next run begins it anew.\n",
-            record.stream
-        ))
-    })
-    .await
+    let (ledger, found) = opened(&args.stream).await?;
+    let (document, record) = only("streams drop", &args.stream, found)?;
+    let _claim = claimed(&ledger, &record.stream).await?;
+    let (_, record) = current(&ledger, &document.key).await?;
+    let (stream, sink) = (&record.stream, &args.sink);
+    if !places::knows(&record, sink) {
+        let failure = CliError::usage(format!("{stream} owes nothing to a sink {sink:?}"));
+        return Err(failure.hint("`host streams --json` shows the sinks of each stream"));
+    }
+    let waited = record.waiting_for(sink).len();
+    ::run::drop_sink(&ledger, stream, &ledger.beside("spool"), sink).await?;
+    let given_up = match waited {
+        0 => "nothing waited for it".to_owned(),
+        some => format!(
+            "{} for it and never will be delivered to it",
+            counted(some, "window waited", "windows waited")
+        ),
+    };
+    print(
+        format!(
+            "{stream} owes nothing to {sink} any more; {given_up}. As long as a route leads to it, the next run begins it anew.\n"
+        )
+        .as_bytes(),
+    )
 }
 
 /// Gives a stream a name, under its claim; answers with its record as it was.

@@ -18,7 +18,7 @@ pub enum StreamHealth {
     NotConfigured,
     /// Nothing of it was ever collected.
     NeverRan,
-    /// Its server deletes what is not collected yet.
+    /// The stream's server deletes what is not collected yet.
     Losing,
     /// Sinks are behind, or windows are in flight.
     Waiting,
@@ -31,7 +31,7 @@ pub enum StreamHealth {
 }
 
 impl StreamHealth {
-    /// For people and programs; these words stay.
+    /// The state's word, for people and programs; these words stay.
     pub fn word(self) -> &'static str {
         match self {
             StreamHealth::Retired => "retired",
@@ -45,7 +45,7 @@ impl StreamHealth {
         }
     }
 
-    /// Says whether somebody should look.
+    /// True where somebody should look.
     pub fn is_trouble(self) -> bool {
         !matches!(
             self,
@@ -72,7 +72,9 @@ impl StreamHealth {
                 false => StreamHealth::NeverRan,
             };
         };
-        let is_losing = oldest.is_some_and(|oldest| watermark < oldest);
+        // What waits for a sink is on the spool, and nobody asks the server for it again.
+        let fetched = record.fetched().watermark.unwrap_or(watermark);
+        let is_losing = oldest.is_some_and(|oldest| fetched < oldest);
         let is_waiting = places::is_any_behind(record) || !record.windows.is_empty();
         let is_late = entry
             .max_lag
@@ -90,7 +92,7 @@ impl StreamHealth {
     }
 }
 
-/// Says whether a time is longer than it may be; longer than time itself is for ever.
+/// True where a time is longer than it may be; longer than time itself is for ever.
 fn is_longer(time: SignedDuration, most: Duration) -> bool {
     SignedDuration::try_from(most).is_ok_and(|most| time > most)
 }
@@ -98,7 +100,7 @@ fn is_longer(time: SignedDuration, most: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ::ledger::{InFlight, Interval, Stream};
+    use ::ledger::{InFlight, Interval, Stream, WindowEnd};
     use setup::config::Config;
 
     fn at(text: &str) -> Timestamp {
@@ -138,6 +140,18 @@ mod tests {
         assert_eq!(of(&record, None), StreamHealth::Waiting);
         assert_eq!(of(&record, Some("2026-03-08T09:59:00Z")), StreamHealth::Waiting);
         assert_eq!(of(&record, Some("2026-03-08T10:00:00Z")), StreamHealth::Losing);
+        // What was fetched and waits for a sink is lost to nobody.
+        let (from, to) = (at("2026-03-08T09:59:00Z"), at("2026-03-08T11:00:00Z"));
+        let waiting = InFlight {
+            period: Interval::new(from, to),
+            settled: to,
+            only: vec!["siem".into()],
+            end: Some(WindowEnd::default()),
+            ..InFlight::default()
+        };
+        record.windows = vec![waiting.into()];
+        assert_eq!(of(&record, Some("2026-03-08T10:00:00Z")), StreamHealth::Waiting);
+        assert_eq!(of(&record, Some("2026-03-08T11:01:00Z")), StreamHealth::Losing);
         record.retired = Some(now);
         assert_eq!(of(&record, Some("2026-03-08T10:00:00Z")), StreamHealth::Retired);
     }

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::render::seconds;
@@ -39,19 +38,12 @@ pub fn behind(record: &Record) -> String {
     text
 }
 
-/// Says whether sinks are behind.
+/// True where sinks are behind.
 pub fn is_any_behind(record: &Record) -> bool {
     record.sink_status().iter().any(|sink| sink.waiting > 0)
 }
 
-/// Says whether anything of a stream is a sink's, or waits for it.
+/// True where anything of a stream is a sink's, or waits for it.
 pub fn knows(record: &Record, sink: &str) -> bool {
     record.sinks.iter().any(|name| name == sink) || record.sink_status().iter().any(|status| status.name == sink)
-}
-
-/// Owes a sink nothing any more. Answers with how many windows waited for it.
-pub fn drop_sink(record: &mut Record, sink: &str, now: Timestamp) -> usize {
-    let waited = record.waiting_for(sink).len();
-    record.drop_sink(sink, now);
-    waited
 }

@@ -19,7 +19,7 @@ pub struct SummaryLines {
 }
 
 impl SummaryLines {
-    /// Those that `--summary` asks for, if it does. What a file holds stays until there are new ones.
+    /// Opens the lines that `--summary` asks for, if it does. What a file holds stays until there are new ones.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ impl SummaryLines {
         accounts.push(account.clone());
     }
 
-    /// Says what became of a run that has ended, where that goes to stderr.
+    /// Prints the line of a run that has ended, where that goes to stderr.
     pub fn ended(&self, account: &RunAccount) {
         if self.to_stderr
             && let Ok(line) = account.line()

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use event::ecs::Ecs;
 use event::{Activity, Event, Outcome, Principal, PrincipalKind, Product, Provenance};
 
-use super::{Draft, collected, correlation, needed, outcome_of, put_back, take, time_of};
+use super::{EventDraft, collected, correlation, needed, outcome_of, put_back, take, time_of};
 use crate::error::Unreadable;
 use crate::json::Json;
 
@@ -28,7 +28,7 @@ const OF_A_GROUP: [&str; 4] = ["iam", "group", "admin", "change"];
 const UNKNOWN: &str = "Unknown";
 
 /// Reads an event of ECS; its report's name is given where it is known, since the record has underscores in it.
-pub(super) fn draft(object: &Json, report: Option<&str>) -> Result<Draft, Unreadable> {
+pub(super) fn draft(object: &Json, report: Option<&str>) -> Result<EventDraft, Unreadable> {
     let product = Product::new(needed(object, "observer.vendor"), needed(object, "observer.product"));
     let own = match product.is_oracle_s() {
         true => "oracle",
@@ -116,7 +116,7 @@ pub(super) fn draft(object: &Json, report: Option<&str>) -> Result<Draft, Unread
     event.collected = collected(object, "event.created")?;
     event.correlation = correlation(object, &own("correlation_uid"))?;
     let dataset = needed(object, "event.dataset");
-    Ok(Draft {
+    Ok(EventDraft {
         event,
         report: report_of(&dataset, report),
         connection: needed(object, &own("connection")),

@@ -2,13 +2,13 @@
 
 use event::{Activity, Event, Outcome, Principal, PrincipalKind, Product};
 
-use super::{Draft, collected, correlation, kind_of, needed, outcome_of, time_of};
+use super::{EventDraft, collected, correlation, kind_of, needed, outcome_of, time_of};
 use crate::error::Unreadable;
 use crate::json::Json;
 use crate::record::LATER;
 
 /// Reads a flat event.
-pub(super) fn draft(object: &Json) -> Result<Draft, Unreadable> {
+pub(super) fn draft(object: &Json) -> Result<EventDraft, Unreadable> {
     let name = needed(object, "activity");
     let activity = Activity::ALL.into_iter().find(|activity| activity.name() == name);
     let activity = activity.ok_or_else(|| Unreadable::member("activity", "is no activity"))?;
@@ -41,7 +41,7 @@ pub(super) fn draft(object: &Json) -> Result<Draft, Unreadable> {
         (None, None) => Product::epm_cloud(),
         (vendor, name) => Product::new(vendor.unwrap_or_default(), name.unwrap_or_default()),
     };
-    Ok(Draft {
+    Ok(EventDraft {
         connection: needed(object, "connection"),
         tenant: object.owned("tenant"),
         product,

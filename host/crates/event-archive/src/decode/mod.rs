@@ -39,7 +39,7 @@ const WITHOUT_IDS: [&str; 5] = [
 pub enum IdOrigin {
     /// The source gives them.
     Source,
-    /// This program derives them.
+    /// Ids that this program derives.
     Derived,
 }
 
@@ -62,8 +62,8 @@ pub struct DecodedEvent {
     alternatives: Vec<Event>,
 }
 
-/// What a mapping reads, before anything is tried.
-struct Draft {
+/// The readings of a mapping, before anything is tried.
+struct EventDraft {
     event: Event,
     report: String,
     connection: String,
@@ -71,14 +71,14 @@ struct Draft {
     product: Product,
     /// The name of the service.
     service: String,
-    /// Whether the event itself named it, where the encoding tells.
+    /// True where the event itself named its service; none where the encoding does not tell.
     names_service: Option<bool>,
     /// The activities that it may have been; the first is as good as any other.
     activities: Vec<Activity>,
 }
 
 impl DecodedEvent {
-    /// Tells whether a receiver of that encoding gets what it would have got when the event was collected: false where the file's
+    /// True where a receiver of that encoding gets what it would have got when the event was collected: false where the file's
     /// encoding left out what tells this event from others, and the receiver's has it.
     pub fn is_certain_in(&self, encoding: Encoding) -> bool {
         if self.alternatives.is_empty() {
@@ -147,7 +147,12 @@ impl EventDecoder {
     }
 
     /// Tries what the encoding does not tell.
-    fn settle(&self, draft: Draft, encoding: Encoding, record: &ArchivedRecord) -> Result<DecodedEvent, Unreadable> {
+    fn settle(
+        &self,
+        draft: EventDraft,
+        encoding: Encoding,
+        record: &ArchivedRecord,
+    ) -> Result<DecodedEvent, Unreadable> {
         let host = self.hosts.get(&draft.connection);
         let named = match draft.names_service {
             Some(named) => vec![named],
@@ -215,7 +220,7 @@ impl EventDecoder {
 }
 
 /// The place of the try that its id is a digest of.
-fn proven(draft: &Draft, tries: &mut [Event]) -> Option<usize> {
+fn proven(draft: &EventDraft, tries: &mut [Event]) -> Option<usize> {
     let id = draft.event.id.as_deref().filter(|id| is_digest(Some(id)))?;
     let mut ids = Ids::new(&draft.report, &draft.connection);
     let mut proves = |event: &mut Event, before| {
@@ -227,7 +232,7 @@ fn proven(draft: &Draft, tries: &mut [Event]) -> Option<usize> {
     (0..IDENTICAL_ROWS).find_map(|before| tries.iter_mut().position(|event| proves(event, before)))
 }
 
-/// Tells whether an id looks like a derived one.
+/// True where an id looks like a derived one.
 fn is_digest(id: Option<&str>) -> bool {
     id.is_some_and(|id| id.len() == 32 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
 }
@@ -284,7 +289,7 @@ fn time_of(object: &Json, path: &str) -> Result<i64, Unreadable> {
     time(object, path)?.ok_or_else(|| Unreadable::member(path, "is missing"))
 }
 
-/// When an event was collected.
+/// The time at which an event was collected.
 fn collected(object: &Json, path: &str) -> Result<Option<Collected>, Unreadable> {
     Ok(time(object, path)?.map(Collected::at))
 }

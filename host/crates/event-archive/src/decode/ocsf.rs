@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use event::ocsf::Ocsf;
 use event::{Activity, Event, Outcome, Principal, PrincipalKind, Product, Provenance};
 
-use super::{Draft, collected, correlation, needed, put_back, take, time_of};
+use super::{EventDraft, collected, correlation, needed, put_back, take, time_of};
 use crate::error::Unreadable;
 use crate::json::Json;
 
@@ -41,7 +41,7 @@ static ACTIVITIES: LazyLock<Vec<(Activity, i64, i64, String)>> = LazyLock::new(|
 });
 
 /// Reads an event of OCSF.
-pub(super) fn draft(object: &Json) -> Result<Draft, Unreadable> {
+pub(super) fn draft(object: &Json) -> Result<EventDraft, Unreadable> {
     let number = |path: &str| {
         object
             .number(path)
@@ -120,7 +120,7 @@ pub(super) fn draft(object: &Json) -> Result<Draft, Unreadable> {
         AUTHENTICATION => "service.name",
         _ => "metadata.log_provider",
     };
-    Ok(Draft {
+    Ok(EventDraft {
         event,
         report: needed(object, "metadata.log_name"),
         connection: needed(object, "metadata.log_source"),

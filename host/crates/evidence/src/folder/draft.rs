@@ -13,7 +13,7 @@ use super::{PENDING, private};
 
 /// A document that has no line in the manifest yet. What is not named when it is dropped is removed.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(super) struct EvidenceDraft {
     root: PathBuf,
     id: String,
     /// Locked while this process is at work.
@@ -27,9 +27,9 @@ pub(super) fn path(root: &Path, id: &str, extension: &str) -> PathBuf {
     root.join(PENDING).join(format!("{id}.{extension}"))
 }
 
-impl Draft {
+impl EvidenceDraft {
     /// Begins a document. The folder's lock is held, so nobody takes it for one that was left behind.
-    pub(super) fn begin(root: &Path, id: &str) -> io::Result<Draft> {
+    pub(super) fn begin(root: &Path, id: &str) -> io::Result<EvidenceDraft> {
         let new = |extension| {
             let mut options = OpenOptions::new();
             options.read(true).write(true).create_new(true).mode(0o600);
@@ -44,7 +44,7 @@ impl Draft {
                 return Err(error);
             }
         };
-        Ok(Draft {
+        Ok(EvidenceDraft {
             root: root.to_owned(),
             id: id.to_owned(),
             line,
@@ -88,7 +88,7 @@ impl Draft {
     }
 }
 
-impl Drop for Draft {
+impl Drop for EvidenceDraft {
     fn drop(&mut self) {
         if !self.is_named {
             // What cannot be removed now is removed by the next run.

@@ -1,7 +1,6 @@
-//! One at a time where the manifest grows.
+//! The lock of a folder of evidence: its manifest grows by one process at a time.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -11,10 +10,10 @@ use super::super::error::EvidenceError;
 /// The file that is locked: only its owner may open it.
 pub(crate) const LOCK: &str = "lock";
 
-/// How long it is waited for. Nobody holds it for longer than a few files take to be written.
+/// The longest time that the lock is waited for. Nobody holds it for longer than a few files take to be written.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The pause before it is tried again.
+/// The pause before the lock is tried again.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Held while the names in a folder of evidence change; the end of the process gives it free.
@@ -29,16 +28,7 @@ impl EvidenceLock {
             folder: root.to_owned(),
             source,
         };
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(flags.bits().cast_signed())
-            .open(&lock)
-            .map_err(failed)?;
+        let file = base::open_lock(&lock).map_err(failed)?;
         let started = Instant::now();
         loop {
             match file.try_lock() {

@@ -104,7 +104,7 @@ fn end_of(file: &File, name: &str) -> io::Result<ManifestEnd> {
     })
 }
 
-/// Says whether a manifest has the line, of those of its day and later.
+/// True where a manifest has the line, of those of its day and later.
 pub(super) fn has(root: &Path, id: &str, day: Date) -> io::Result<bool> {
     for name in manifests(root)?.into_iter().filter(|name| *name >= name_of(day)) {
         for line in BufReader::new(File::open(root.join(name))?).split(b'\n') {

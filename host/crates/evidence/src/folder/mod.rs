@@ -20,7 +20,7 @@ use super::compress::compress;
 use super::document::{EvidenceDocument, EvidenceStore};
 use super::error::EvidenceError;
 use super::line::{ManifestLine, new_id};
-use draft::Draft;
+use draft::EvidenceDraft;
 use lock::EvidenceLock;
 
 pub(crate) use lock::LOCK;
@@ -73,12 +73,12 @@ impl EvidenceFolder {
     pub fn put(&self, mut document: EvidenceDocument) -> Result<(), EvidenceError> {
         let draft = {
             let _lock = self.lock()?;
-            Draft::begin(&self.root, &new_id(document.host_clock)).map_err(self.failed())?
+            EvidenceDraft::begin(&self.root, &new_id(document.host_clock)).map_err(self.failed())?
         };
         self.publish(draft, &mut document)
     }
 
-    fn publish(&self, mut draft: Draft, document: &mut EvidenceDocument) -> Result<(), EvidenceError> {
+    fn publish(&self, mut draft: EvidenceDraft, document: &mut EvidenceDocument) -> Result<(), EvidenceError> {
         let compressed = compress(&mut *document.bytes, draft.document(), document.content, self.mask);
         let compressed = compressed.map_err(self.failed())?;
         draft.sync().map_err(self.failed())?;

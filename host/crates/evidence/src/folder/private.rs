@@ -29,7 +29,7 @@ pub(super) fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// What is wrong with a folder's owner or mode.
+/// The fault of a folder's owner or mode.
 pub(super) fn problem(folder: &Path) -> io::Result<Option<&'static str>> {
     let about = std::fs::metadata(folder)?;
     let user = rustix::process::geteuid().as_raw();

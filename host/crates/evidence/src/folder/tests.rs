@@ -278,7 +278,7 @@ fn what_a_process_left_when_it_ended_the_next_one_finishes() {
 #[test]
 fn what_another_process_is_at_work_on_stays() {
     let (_above, root) = filled(1);
-    let mut draft = Draft::begin(&root, "20260305T220000-1").unwrap();
+    let mut draft = EvidenceDraft::begin(&root, "20260305T220000-1").unwrap();
     EvidenceFolder::open(&root, false).unwrap();
     assert!(verify(&root).is_whole());
     let mut document = document("window", "x");

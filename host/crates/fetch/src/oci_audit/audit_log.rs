@@ -139,8 +139,8 @@ impl AuditLog {
             Ok(request) => first_page(remote, request, SEARCH, searched_events)
                 .await
                 .map(|page| match page {
-                    LogPage::Unreadable(why) => NewestEvent::Unknown(why),
-                    LogPage::Read(body) => {
+                    FirstPage::Unreadable(why) => NewestEvent::Unknown(why),
+                    FirstPage::Read(body) => {
                         let found = serde_json::from_slice::<SearchAnswer>(&body);
                         newest(found.map(SearchAnswer::events), domain, from)
                     }
@@ -169,8 +169,8 @@ impl AuditLog {
             Ok(request) => first_page(remote, request, LIST, listed_events)
                 .await
                 .map(|page| match page {
-                    LogPage::Unreadable(why) => NewestEvent::Unknown(why),
-                    LogPage::Read(body) => newest(serde_json::from_slice::<Vec<LoggedEvent>>(&body), domain, from),
+                    FirstPage::Unreadable(why) => NewestEvent::Unknown(why),
+                    FirstPage::Read(body) => newest(serde_json::from_slice::<Vec<LoggedEvent>>(&body), domain, from),
                 }),
             Err(error) => Err(failed(&error, LIST)),
         })
@@ -178,7 +178,7 @@ impl AuditLog {
 }
 
 /// The body of an answer that the server gave without refusing anything.
-enum LogPage {
+enum FirstPage {
     Read(Vec<u8>),
     /// The answer is too long.
     Unreadable(String),
@@ -190,7 +190,7 @@ async fn first_page(
     request: Request,
     step: &'static str,
     count: fn(&[u8]) -> serde_json::Result<usize>,
-) -> Result<LogPage, ProbeFailure> {
+) -> Result<FirstPage, ProbeFailure> {
     let mut page = None::<String>;
     for _ in 0..EMPTY_PAGES {
         let mut url = request.url().clone();
@@ -206,16 +206,16 @@ async fn first_page(
         let body = match answer.bytes().await {
             Ok(body) => body.to_vec(),
             // So much is no refusal.
-            Err(error) if error.code() == "response-limit" => return Ok(LogPage::Unreadable(error.to_string())),
+            Err(error) if error.code() == "response-limit" => return Ok(FirstPage::Unreadable(error.to_string())),
             Err(error) => return Err(failed(&error, step)),
         };
         // A page of an audit log shows the rights; what its events say is a fact beside.
         let events = count(&body).map_err(|error| no_page(remote, step, &body, &error))?;
         if page.is_none() || events > 0 {
-            return Ok(LogPage::Read(body));
+            return Ok(FirstPage::Read(body));
         }
     }
-    Ok(LogPage::Unreadable(format!(
+    Ok(FirstPage::Unreadable(format!(
         "{EMPTY_PAGES} pages were empty, and there were more"
     )))
 }

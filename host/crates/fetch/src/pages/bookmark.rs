@@ -27,6 +27,7 @@ use super::page::Page;
 use crate::blocking::blocking;
 use crate::error::FetchError;
 use crate::records::piece::Piece;
+use base::hex;
 
 /// Changes when an older program could not go on from a note.
 const FORM: u32 = 1;
@@ -136,7 +137,7 @@ impl Bookmark {
                 form: FORM,
                 query,
                 mark,
-                sha256: hex(&hash),
+                sha256: hex(&hash.clone().finalize()),
             };
             write(&files[1], &note)?;
             Ok(hash)
@@ -196,7 +197,7 @@ impl Earlier {
                 last.pop_front();
             }
         }
-        if hex(&hash) != note.sha256 || collector.count() != mark.next - 1 {
+        if hex(&hash.clone().finalize()) != note.sha256 || collector.count() != mark.next - 1 {
             return Ok(None);
         }
         let mut bookmark = Bookmark::new(base, note.query, &collector, every)?;
@@ -267,9 +268,4 @@ fn write(path: &Path, note: &Note) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     File::open(folder)?.sync_all()
-}
-
-fn hex(hash: &Sha256) -> String {
-    let digest = hash.clone().finalize();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -13,10 +13,10 @@ use crate::records::lines::{RecordLines, RecordTally, line};
 use crate::records::piece::Piece;
 use crate::spool::{Spool, Spooled};
 
-/// How many keys of a list by position are remembered: it may be asked for once more from its beginning.
+/// The number of keys that are remembered of a list by position: it may be asked for once more from its beginning.
 pub(super) const OF_POSITIONS: usize = 200_000;
 
-/// How many keys are remembered of a list each of whose pages names the next: what it repeats is near, and a run reads several such
+/// The keys that are remembered of a list each of whose pages names the next: what it repeats is near, and a run reads several such
 /// lists at once. Half of them are more than the largest pages that were seen have (20,000), and fill a table.
 pub(super) const OF_CHAIN: usize = 56_000;
 

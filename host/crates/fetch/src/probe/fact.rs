@@ -24,7 +24,7 @@ const LIMITS: [&str; 10] = [
 /// Characters of what a server said that are shown.
 pub(crate) const SHOWN: usize = 80;
 
-/// One thing that was looked at.
+/// A thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
     /// The fact's name: `last event`, `fed`, `retention`, `times`, `rate limit`, `compartment`, `search`, `list events`,

@@ -35,7 +35,7 @@ impl LedgerExclusion {
     }
 }
 
-/// Tells whether a stream is claimed. The first run of all opens the ledger before there is a folder of locks.
+/// True where a stream is claimed. The first run of all opens the ledger before there is a folder of locks.
 fn is_any_claimed(locks: &Path) -> bool {
     let claims = std::fs::read_dir(locks).into_iter().flatten().flatten();
     claims

@@ -15,7 +15,7 @@ pub struct SinkBehind {
     pub windows: usize,
     /// The clock of the run that began the oldest of them.
     pub since: Option<Timestamp>,
-    /// Why the run did not deliver them, where that is known.
+    /// The reason why the run did not deliver these windows, where that is known.
     pub reason: Option<String>,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for SinkBehind {
     }
 }
 
-/// All of them, and what the others have, in one line.
+/// The sinks that are behind, and what the others have, in one line.
 pub(crate) fn lagging(sinks: &[SinkBehind], others: &[String], up_to: Option<Timestamp>) -> String {
     let each: Vec<String> = sinks.iter().map(SinkBehind::to_string).collect();
     let each = each.join("; ");

@@ -55,7 +55,7 @@ pub enum WhenDown {
     /// The events wait for this sink while the others go on, and the next run delivers them first. That takes a ledger and a sink
     /// that is required.
     Wait,
-    /// They are set aside, and the other sinks go on.
+    /// The events are set aside, and nobody waits for the sink.
     DeadLetters,
 }
 
@@ -93,7 +93,7 @@ struct SinkWorker {
 /// The end of a sink's task.
 struct WorkerEnd {
     result: Result<(), SinkWorkerError>,
-    /// Why events could not be set aside.
+    /// The reason why events could not be set aside.
     trouble: Option<String>,
 }
 
@@ -192,7 +192,7 @@ impl FanOut {
         }
     }
 
-    /// Tells every sink that has a part in a window that it begins.
+    /// Begins a window at every sink that has a part in it.
     pub(crate) async fn begin(&mut self, window: &InFlight, record: &Record) {
         let name = Arc::<str>::from(window.name.as_str());
         for lane in &mut self.lanes {
@@ -257,12 +257,12 @@ impl FanOut {
         required.map(|lane| lane.name.clone()).collect()
     }
 
-    /// Says whether the run delivers to a sink.
+    /// True where the run delivers to a sink.
     pub(crate) fn has(&self, sink: &str) -> bool {
         self.lanes.iter().any(|lane| lane.name == sink)
     }
 
-    /// Says whether a sink of the run takes events still.
+    /// True where a sink of the run takes events still.
     pub(crate) fn takes(&self, sink: &str) -> bool {
         self.lanes.iter().any(|lane| lane.name == sink && lane.queue.is_some())
     }
@@ -335,20 +335,20 @@ impl FanOut {
         (0..sinks).map(share).collect()
     }
 
-    /// Says whether no sink with a part in the window takes any more events.
+    /// True where no sink with a part in the window takes any more events.
     pub(crate) fn is_over(&self) -> bool {
         let mut lanes = self.lanes.iter().filter(|lane| lane.part.takes);
         lanes.all(|lane| lane.queue.is_none())
     }
 
-    /// Says whether windows still get to a sink that is to answer for them; where none is to answer, to any.
+    /// True where windows still get to a sink that is to answer for them; where none is to answer, to any.
     pub(crate) fn goes_on(&self) -> bool {
         let any = self.lanes.iter().any(|lane| lane.required);
         let mut lanes = self.lanes.iter().filter(|lane| lane.required || !any);
         lanes.any(|lane| lane.queue.is_some())
     }
 
-    /// Says whether there is more than one sink.
+    /// True where there is more than one sink.
     pub(crate) fn several(&self) -> bool {
         self.lanes.len() > 1
     }
@@ -480,7 +480,7 @@ impl SinkWorker {
         });
     }
 
-    /// Says whether the sink is down and its events wait for another run.
+    /// True where the sink is down and its events wait for another run.
     fn waits(&self) -> bool {
         let ended = self.ended.as_ref();
         ended.is_some_and(|ended| matches!(&ended.result, Err(error) if error.leaves_events_waiting()))

@@ -12,12 +12,12 @@ pub(crate) struct SinkOutcome {
     pub(crate) name: String,
     pub(crate) required: bool,
     pub(crate) result: Result<(), SinkWorkerError>,
-    /// Why events could not be set aside.
+    /// The reason why events could not be set aside.
     pub(crate) trouble: Option<String>,
 }
 
 impl SinkOutcome {
-    /// Says whether the sink has all that it was to have: it is closed well, or its reader wants no more.
+    /// True where the sink has all that it was to have: it is closed well, or its reader wants no more.
     pub(crate) fn has_all(&self) -> bool {
         matches!(self.result, Ok(()) | Err(SinkWorkerError::Sink(SinkError::Closed)))
     }

@@ -29,7 +29,7 @@ pub(super) struct EventBound {
 }
 
 impl EventBound {
-    /// Says whether an event is left out.
+    /// True where an event is left out.
     pub(super) fn leaves_out(self, event: &Event) -> bool {
         (event.time.clamp(self.first, self.last.max(self.first)) < self.bound) == self.before
     }

@@ -37,7 +37,7 @@ pub(crate) enum SinkWorkerError {
 }
 
 impl SinkWorkerError {
-    /// Says whether the sink's events wait for another run, which delivers them.
+    /// True where the sink's events wait for another run, which delivers them.
     pub(super) fn leaves_events_waiting(&self) -> bool {
         matches!(self, SinkWorkerError::Sink(error) if error.leaves_events_waiting())
     }
@@ -149,7 +149,7 @@ async fn settle(delivery: &mut Delivery, mark: Option<&SharedCheckpoint>) -> Res
     Ok(delivery.is_durable())
 }
 
-/// Says whether nothing was lost on the way. After that, the next run delivers from there on.
+/// True where nothing was lost on the way. After that, the next run delivers from there on.
 fn is_clean(delivery: &Delivery) -> bool {
     delivery.tally().undelivered() == 0
 }

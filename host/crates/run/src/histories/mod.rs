@@ -220,7 +220,7 @@ impl History {
         }
     }
 
-    /// Says whether the first day has come so far that anything of it is settled.
+    /// True where the first day has come so far that anything of it is settled.
     fn begun(&self, settled: jiff::Timestamp) -> bool {
         settled.as_millisecond() > (self.begins + self.runs[0].advance).div_euclid(DAY) * DAY
     }

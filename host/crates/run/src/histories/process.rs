@@ -9,12 +9,13 @@ use super::faulty_ledger::{FaultyLedger, FaultyLife, Receiver};
 use super::plugin::ModelReport;
 use super::script::{Ask, Process, Setting};
 use super::server::{LateAnswer, Server, file};
-use super::world::{Shared, at, lock};
+use super::world::{Shared, at, lock, name};
 use super::{LAG_MS, stream};
 use crate::fan_out::{RunSink, WhenDown};
+use crate::ledger_options::LedgerOptions;
 use crate::route::Router;
 use crate::stream_ledger::{SinkFact, StreamFacts, StreamLedger};
-use crate::windows::{LedgerOptions, depth};
+use crate::windows::depth;
 use crate::{Rejects, Run, RunError, RunObserver};
 use event::samples;
 use ledger::{FetchState, Record, Tier};
@@ -308,11 +309,6 @@ impl ProcessPlace<'_> {
             lock(&self.world).violations.push(wrong.into());
         }
     }
-}
-
-/// The name of a sink.
-pub(super) fn name(place: usize) -> String {
-    format!("sink-{place}")
 }
 
 /// The fetches whose documents are here.

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::faulty_ledger::Glitch;
 use super::world::{DAY, HOUR, MINUTE, Occurrence, at};
 use crate::calendar::{notable_day, time_of_day};
+use crate::run_mode::RunMode;
 use crate::window::Window;
-use crate::windows::RunMode;
 use sandbox::Granularity;
 
 /// A sink of a history.
@@ -95,7 +95,7 @@ pub(super) enum Ask {
     Due,
     Period(i64, i64),
     Missing(i64, i64, u32),
-    /// For sinks that were added later: what they lack.
+    /// A backfill of what sinks lack that were added later.
     Lacking(i64, i64, u32),
 }
 

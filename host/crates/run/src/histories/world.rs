@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::Timestamp;
 
-use super::process::name;
 use crate::windows::GONE;
 use ledger::{FetchState, InFlight, Interval, Record, without};
 use sandbox::Granularity;
@@ -247,7 +246,7 @@ impl World {
         self.files.clear();
     }
 
-    /// Says whether a sink has an event, or it is set aside for it.
+    /// True where a sink has an event, or it is set aside for it.
     fn has(&self, sink: usize, event: usize, letters: &BTreeSet<String>) -> bool {
         self.sinks[sink].batches.values().flatten().any(|held| *held == event) || letters.contains(&id(event))
     }
@@ -321,7 +320,7 @@ impl World {
         }
     }
 
-    /// What was fetched is not asked for again because a sink lacks it.
+    /// Holds that nothing fetched is asked for again because a sink lacks it.
     fn asked_once(&mut self, old: &Record, new: &Record) {
         if self.granularity == Granularity::Day || !self.clocks_are_right {
             return;
@@ -443,6 +442,11 @@ impl World {
             }
         }
     }
+}
+
+/// The name of a sink.
+pub(super) fn name(place: usize) -> String {
+    format!("sink-{place}")
 }
 
 /// How far a fetch is.

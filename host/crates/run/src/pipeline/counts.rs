@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::fate::Fate;
+use crate::late::Late;
 use crate::window::Window;
-use crate::windows::Late;
 use ledger::Interval;
 
 /// The counts of a run so far.

@@ -21,8 +21,9 @@ use std::sync::Arc;
 
 use crate::Run;
 use crate::fan_out::FanOut;
+use crate::ledger_options::LedgerOptions;
 use crate::route::Router;
-use crate::windows::{LedgerOptions, SubmissionGate};
+use crate::submission_gate::SubmissionGate;
 use counts::Counts;
 use ledger::Stream;
 

@@ -33,7 +33,7 @@ pub const NAMES: &[&str] = event::flat::NAMES;
 pub struct Route {
     /// Of one of these reports.
     pub reports: Option<Vec<String>>,
-    /// Of one of these streams, by the names that the configuration gives them.
+    /// The streams whose events take the route, by the names that the configuration gives them; all without.
     pub streams: Option<Vec<String>>,
     /// With one of these labels.
     pub labels: Option<Vec<String>>,
@@ -46,7 +46,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// Says whether events of a report, collected by the stream of that name, can take the route at all.
+    /// True where events of a report, collected by the stream of that name, can take the route at all.
     pub fn serves(&self, report: &str, stream: Option<&str>) -> bool {
         let is_one_of = |names: &Option<Vec<String>>, name: Option<&str>| {
             names

@@ -23,7 +23,7 @@ pub(crate) struct WindowAnswers {
 }
 
 impl WindowAnswers {
-    /// Says whether all sinks that a window is for have it, with those that had it before.
+    /// True where all sinks that a window is for have it, with those that had it before.
     pub(crate) fn is_whole(&self, window: Option<&InFlight>) -> bool {
         let before = window.map(|window| window.answered.as_slice()).unwrap_or_default();
         let has = |sink: &&String| self.answered.contains(sink) || before.contains(sink);

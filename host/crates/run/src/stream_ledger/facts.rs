@@ -13,7 +13,7 @@ pub struct StreamFacts {
     pub origin: Option<String>,
     /// The names of the sinks that get the stream's events.
     pub sinks: Vec<String>,
-    /// How far runs look back, in seconds.
+    /// The time that runs look back, in seconds.
     pub depth: u64,
     /// The configured sinks that the stream's events are promised to.
     pub places: Vec<SinkFact>,

@@ -134,7 +134,7 @@ impl StreamLedger {
         }
     }
 
-    /// Says whether progress outlives the process, so that the next run continues from there.
+    /// True where progress outlives the process, so that the next run continues from there.
     pub(crate) fn outlives(&self) -> bool {
         self.spool.is_some()
     }

@@ -60,7 +60,7 @@ impl Windows<'_> {
         Ok(adopted)
     }
 
-    /// Says whether a window of an earlier run is this run's: one that no sink has yet, and that is for a sink of this run. What waits
+    /// True where a window of an earlier run is this run's: one that no sink has yet, and that is for a sink of this run. What waits
     /// for some of its sinks comes before.
     fn is_taken_up(&self, window: &InFlight) -> bool {
         let only = &self.pipeline.keeping.only;
@@ -75,7 +75,7 @@ impl Windows<'_> {
 /// Why a window is given up whose period the server no longer keeps.
 pub(crate) const GONE: &str = "the server no longer has all of its period";
 
-/// Says whether some of a window has yet to be asked for. A period that the user named is delivered as far as it is there.
+/// True where some of a window has yet to be asked for. A period that the user named is delivered as far as it is there.
 fn is_to_be_asked(window: &InFlight) -> bool {
     let open = |fetch: &FetchState| matches!(fetch, FetchState::Planned | FetchState::Submitting);
     !window.again && (window.fetches.is_empty() || window.fetches.iter().any(open))

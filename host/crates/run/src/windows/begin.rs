@@ -6,10 +6,10 @@ use jiff::Timestamp;
 
 use super::Windows;
 use super::prefetch::Prefetcher;
-use super::run_mode::RunMode;
 use super::schedule::{Planned, ScheduleRules};
 use crate::RunError;
 use crate::pipeline::Pipeline;
+use crate::run_mode::RunMode;
 use crate::stream_ledger::{DurableChange, StreamLedger};
 use base::blocking;
 use ledger::{FetchState, InFlight, Interval, LedgerError, Record};
@@ -31,8 +31,19 @@ impl Windows<'_> {
 }
 
 impl Pipeline {
+    /// The rules by which windows are chosen now.
     pub(super) fn rules(&self) -> ScheduleRules {
-        self.keeping.rules(self.clock(), &self.run.description)
+        let (keeping, about) = (&self.keeping, &self.run.description);
+        ScheduleRules {
+            now: self.clock(),
+            lag: keeping.lag,
+            granularity: about.granularity,
+            retention_days: about.retention_days,
+            kept: keeping.kept,
+            start: keeping.start,
+            window_days: about.window_days,
+            look_back: keeping.look_back.clone(),
+        }
     }
 
     /// The clock of the run.

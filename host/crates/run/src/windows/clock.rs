@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::run_mode::RunMode;
 use crate::RunError;
 use crate::pipeline::Pipeline;
+use crate::run_mode::RunMode;
 
 /// How far clocks may differ between runs, where the lag is less.
 const SKEW: Duration = Duration::from_secs(5 * 60);

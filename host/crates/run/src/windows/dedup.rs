@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::Offset};
 
+use crate::late::Late;
 use event::Event;
 use ledger::{InFlight, KnownIds, NewIds};
 use sandbox::Granularity;
@@ -31,21 +32,6 @@ pub(crate) struct Deduplicator {
     pub(crate) late: Late,
     /// The times of the earliest and the latest event, in ms since 1970, known ones included.
     pub(crate) times: Option<(i64, i64)>,
-}
-
-/// Events that were stored after the period of their time had been asked for.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Late {
-    pub(crate) events: u64,
-    /// The longest that one of them may have taken until it could be seen.
-    pub(crate) largest: SignedDuration,
-}
-
-impl Late {
-    pub(crate) fn add(&mut self, other: Late) {
-        self.events += other.events;
-        self.largest = self.largest.max(other.largest);
-    }
 }
 
 impl Deduplicator {

@@ -37,7 +37,7 @@ pub(crate) struct WindowDelivery {
 }
 
 impl WindowDelivery {
-    /// Says whether sinks have all of the window already: what there is to count and to keep of it is.
+    /// True where sinks have all of the window already: what there is to count and to keep of it is.
     pub(crate) fn is_known(&self) -> bool {
         self.window.end.is_some()
     }

@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedSemaphorePermit};
 
-use super::submission_gate::SubmissionGate;
 use crate::RunError;
 use crate::stream_ledger::{DurableChange, StreamLedger};
+use crate::submission_gate::SubmissionGate;
 use base::blocking;
 use evidence::EvidenceError;
 use fetch::{Cleanup, FetchCheckpoint, FetchError, FetchStage, Fetched, WindowPlace, kept_pages};

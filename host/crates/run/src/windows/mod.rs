@@ -14,12 +14,9 @@ mod deliver;
 mod failure;
 mod fetch_task;
 mod finality;
-mod options;
 mod prefetch;
 mod refused;
-mod run_mode;
 mod schedule;
-mod submission_gate;
 mod waiting;
 
 use std::collections::VecDeque;
@@ -30,6 +27,7 @@ use std::time::Instant;
 
 use crate::RunError;
 use crate::pipeline::Pipeline;
+use crate::run_mode::RunMode;
 use crate::stream_ledger::DurableChange;
 use base::blocking;
 use deliver::WindowOutcome;
@@ -43,15 +41,11 @@ use sink::in_one_line;
 #[cfg(test)]
 pub(crate) use adopt::GONE;
 pub(crate) use commit::UncommittedWindow;
-pub(crate) use dedup::Late;
 pub(crate) use deliver::WindowDelivery;
 #[cfg(test)]
 pub(crate) use fetch_task::FetchTask;
 pub(crate) use finality::say_held;
-pub use options::LedgerOptions;
-pub use run_mode::RunMode;
 pub use schedule::depth;
-pub(crate) use submission_gate::SubmissionGate;
 
 /// All windows, sent to the sinks; not all of them are safe yet.
 pub(crate) struct Delivered {

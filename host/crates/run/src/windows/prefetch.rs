@@ -12,10 +12,10 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
 use super::fetch_task::{FetchTask, SpooledDocument, of_fetch};
-use super::submission_gate::{FETCH_AHEAD, SubmissionGate};
 use crate::RunError;
 use crate::fetching::Fetch;
 use crate::stream_ledger::StreamLedger;
+use crate::submission_gate::{FETCH_AHEAD, SubmissionGate};
 use fetch::Fetched;
 use ledger::{InFlight, LedgerError};
 use remote::TOLERATED_SKEW;
@@ -107,7 +107,7 @@ impl Prefetcher {
         self.queue.len()
     }
 
-    /// Says whether a window has failed: then the run ends with it, and begins no others.
+    /// True where a window has failed: then the run ends with it, and begins no others.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }

@@ -12,7 +12,7 @@ use sink::in_one_line;
 /// How EPM Cloud refuses dates that lie further back than it keeps events, among other parameters.
 const REFUSED_PARAMETERS: &str = "EPMCSS-20679";
 
-/// Says whether the server refused a window, perhaps because it begins before what the server keeps.
+/// True where the server refused a window, perhaps because it begins before what the server keeps.
 pub(crate) fn refused_dates(error: &RunError) -> bool {
     matches!(error, RunError::Fetch(error) if error.remote_code() == Some(REFUSED_PARAMETERS))
 }
@@ -51,7 +51,8 @@ impl RefusedDays {
         if self.error.take().is_none() {
             return Ok(Vec::new());
         }
-        let record = book.record();
+        // What waits for a sink was had.
+        let record = book.record().fetched();
         let known = [record.covered.as_slice(), record.lost.as_slice()].concat();
         let days = merged(std::mem::take(&mut self.days));
         let lost: Vec<_> = days.into_iter().flat_map(|days| without(days, &known)).collect();

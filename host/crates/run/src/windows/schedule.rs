@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::run_mode::RunMode;
 use crate::retention::oldest;
+use crate::run_mode::RunMode;
 use crate::window::{Window, WindowError, after, day_of, end_of_day, minutes_after, start_of, whole_minutes};
 use ledger::{Interval, Record, Tier, WindowEnd, merged, without};
 use sandbox::Granularity;
@@ -166,7 +166,7 @@ impl ScheduleRules {
         Ok(ages)
     }
 
-    /// Says whether the open days were asked for by a run of this clock, or of a later one.
+    /// True where the open days were asked for by a run of this clock, or of a later one.
     fn was_asked(&self, record: &Record) -> bool {
         record.look_back.looked.get(&0).is_some_and(|asked| self.now <= *asked)
     }
@@ -232,7 +232,7 @@ impl ScheduleRules {
         })
     }
 
-    /// Says whether the server still has all of a period.
+    /// True where the server still has all of a period.
     pub(crate) fn reaches(&self, period: Interval) -> Result<bool, WindowError> {
         Ok(self.oldest()?.is_none_or(|oldest| oldest <= period.from))
     }

@@ -97,7 +97,12 @@ fn check_values(config: &Config) -> Result<(), ConfigError> {
 
 /// Refuses evidence without a place or with two, and of connections that are not there.
 fn check_evidence(config: &Config) -> Result<(), ConfigError> {
-    let Some((key, message)) = config.evidence.as_ref().and_then(|evidence| evidence.problem(config)) else {
+    let is_connection = |name: &str| config.connections.contains_key(name);
+    let problem = config
+        .evidence
+        .as_ref()
+        .and_then(|evidence| evidence.problem(is_connection));
+    let Some((key, message)) = problem else {
         return Ok(());
     };
     let path: Vec<&str> = ["evidence"].into_iter().chain(key).collect();

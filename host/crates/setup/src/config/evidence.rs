@@ -6,11 +6,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::host_toml::Config;
 use base::duration::DurationText;
 use sink::kinds::object_store::ObjectStoreConfig;
 
-/// Where documents are kept as they were received.
+/// The section `[evidence]`: documents are kept as they were received.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(rename = "Evidence")]
@@ -19,30 +18,30 @@ pub struct EvidenceSection {
     pub path: Option<PathBuf>,
     /// The bucket, with the keys of a sink of kind `object-store` that say where it is and who writes to it.
     pub object_store: Option<Box<ObjectStoreConfig>>,
-    /// For a bucket: how long nobody may remove an object.
+    /// The lock of objects in a bucket: nobody may remove one for so long.
     #[schemars(extend("x-default" = "as the bucket says"))]
     pub object_lock: Option<ObjectLock>,
     /// Names of the connections whose documents are kept.
     #[schemars(extend("x-default" = "all"))]
     pub connections: Option<Vec<String>>,
-    /// Whether secrets of others are masked in what is kept, as in recordings: it is then not what the server sent.
+    /// True where secrets of others are masked in what is kept, as in recordings: it is then not what the server sent.
     #[serde(default)]
     pub mask: bool,
 }
 
-/// How long nobody may remove an object of a bucket.
+/// The lock of an object in a bucket: nobody may remove it for so long.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ObjectLock {
-    /// Who may end the lock early: with `governance` those with a permission of their own, with `compliance` nobody.
+    /// The mode, which says who may end the lock early: with `governance` those with a permission of their own, with `compliance` nobody.
     pub mode: ObjectLockMode,
-    /// How long from the run on.
+    /// The time from the run on.
     #[serde(with = "base::duration")]
     #[schemars(with = "DurationText")]
     pub retain: Duration,
 }
 
-/// Who may end the lock of an object early.
+/// The mode of a lock: who may end it early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ObjectLockMode {
@@ -54,7 +53,7 @@ pub enum ObjectLockMode {
 
 impl EvidenceSection {
     /// The key that cannot be meant, below the section, and why not.
-    pub(super) fn problem(&self, config: &Config) -> Option<(Option<&'static str>, String)> {
+    pub(super) fn problem(&self, is_connection: impl Fn(&str) -> bool) -> Option<(Option<&'static str>, String)> {
         match (&self.path, &self.object_store) {
             (None, None) => return Some((None, "it has no place: give `path` or `object-store`".into())),
             (Some(_), Some(_)) => {
@@ -78,7 +77,7 @@ impl EvidenceSection {
             return Some((Some("object-lock"), "`retain` is at least 1d".into()));
         }
         let mut named = self.connections.iter().flatten();
-        let unknown = named.find(|name| !config.connections.contains_key(*name))?;
+        let unknown = named.find(|name| !is_connection(name))?;
         Some((Some("connections"), format!("there is no connection {unknown:?}")))
     }
 }

@@ -44,7 +44,7 @@ pub struct Config {
     /// The keeping of progress.
     #[serde(default)]
     pub ledger: LedgerSection,
-    /// Where documents are kept as they were received, if anywhere.
+    /// The keeping of documents as they were received, if any are kept.
     pub evidence: Option<EvidenceSection>,
     /// Plugins by name.
     #[serde(default)]

@@ -69,7 +69,7 @@ impl RouteEntry {
         })
     }
 
-    /// Says whether events of a report, collected by the stream of that name, can take the route at all.
+    /// True where events of a report, collected by the stream of that name, can take the route at all.
     pub fn serves(&self, report: &str, stream: Option<&str>) -> bool {
         let route = Route {
             reports: self.reports.clone(),

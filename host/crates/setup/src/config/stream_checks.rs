@@ -9,14 +9,14 @@ use connection::line_of;
 /// Letters of a name, at most.
 const LONGEST: usize = 64;
 
-/// Says whether a stream can be called so: names stand in arguments, keys and log lines.
+/// True where a stream can be called so: names stand in arguments, keys and log lines.
 pub fn is_stream_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let begins = |c: char| c.is_ascii_alphanumeric();
     name.len() <= LONGEST && name.starts_with(begins) && name.chars().all(plain)
 }
 
-/// Says whether a report is called so, so that no stream can be.
+/// True where a report is called so, so that no stream can be.
 pub fn is_report_name(config: &Config, name: &str) -> bool {
     built_in(name).is_some() || config.plugins.contains_key(name)
 }

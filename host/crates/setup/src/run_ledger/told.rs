@@ -6,13 +6,14 @@ use super::RunStream;
 use base::EVIDENCE;
 
 impl RunStream {
-    /// Says so where the parameters that choose events are others than they were: what was collected before was chosen by those.
+    /// Warns where the parameters that choose events are others than they were: what was collected before was chosen by those.
     pub(super) fn tell_of_change(&self) {
         let (Some(before), Some(record)) = (self.found.chosen_before(), &self.found.record) else {
             return;
         };
         let stream = &self.found.stream;
         let up_to = record
+            .fetched()
             .watermark
             .map_or_else(|| "now".to_owned(), |watermark| watermark.to_string());
         tracing::warn!(

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::context::SinkContext;
-use crate::hex;
+use base::hex;
 
 /// Bytes of the digest that are shown: enough to tell settings apart, too few to find out what they say.
 const DIGEST: usize = 4;

@@ -6,9 +6,9 @@
 
 use std::{
     collections::HashMap,
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
     io,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Arc, LazyLock, PoisonError, Weak},
     time::Duration,
@@ -105,16 +105,7 @@ fn queue(path: &Path) -> Arc<Mutex<()>> {
 
 /// The file, locked; none where it is somebody else's for now.
 fn attempt(path: &Path) -> io::Result<Option<LockFile>> {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let opened = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path);
-    let file = match opened {
+    let file = match base::open_lock(path) {
         Ok(file) => file,
         // It is there and another user's, or no file at all; where not even that can be told, no file can be made.
         Err(_) if fs::symlink_metadata(path).is_ok() => return Ok(None),

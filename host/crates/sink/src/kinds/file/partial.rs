@@ -13,8 +13,9 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::mode::FileMode;
+use crate::Compression;
 use crate::compression::CompressingWriter;
-use crate::{Compression, hex};
+use base::hex;
 
 const PREFIX: &str = ".host-";
 const SUFFIX: &str = ".partial";

@@ -17,10 +17,10 @@ use crate::receiver_error::{ReceiverError, presentable};
 use base::{ErrorKind, SetupError};
 use remote::Redactor;
 
-/// How much of an object is asked for at once: an answer is held in memory.
+/// The bytes of an object that are asked for at once: an answer is held in memory.
 const RANGE: u64 = 1 << 19;
 
-/// Where objects are read from.
+/// A place from which objects are read.
 pub enum ObjectArchive {
     /// A folder, whose objects are files.
     Folder(PathBuf),
@@ -43,7 +43,7 @@ pub struct FoundObject {
     pub name: String,
     /// The object's size in bytes.
     pub size: u64,
-    /// What the store calls this content of it.
+    /// The store's name for this content of the object.
     pub tag: Option<String>,
 }
 

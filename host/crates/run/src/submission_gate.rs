@@ -6,18 +6,18 @@ use std::sync::atomic::AtomicU64;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, Semaphore};
 
 /// Documents of a window that are fetched at once.
-pub(super) const FETCH_AHEAD: usize = 4;
+pub(crate) const FETCH_AHEAD: usize = 4;
 /// Fetches that submit or download at once, however many windows are in flight: the others wait for their jobs.
 const AT_WORK: usize = 16;
 
 /// The limits that the fetches of all windows share.
 pub(crate) struct SubmissionGate {
     /// Places for fetches that are at work.
-    pub(super) places: Arc<Semaphore>,
+    pub(crate) places: Arc<Semaphore>,
     /// For documents that wait for their turn without a name.
-    pub(super) unnamed: Arc<Semaphore>,
+    pub(crate) unnamed: Arc<Semaphore>,
     /// Held by those of which nobody could tell whether there is a job, were the process to end now.
-    pub(super) submitting: Arc<RwLock<()>>,
+    pub(crate) submitting: Arc<RwLock<()>>,
     /// Jobs of which nobody knows whether there are two.
     pub(crate) unsure: AtomicU64,
 }

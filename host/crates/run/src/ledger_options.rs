@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::run_mode::RunMode;
-use super::schedule::ScheduleRules;
+use crate::run_mode::RunMode;
 use crate::stream_ledger::StreamLedger;
 use ledger::{Stream, Tier};
-use sandbox::Description;
 
 /// The progress that a run begins with, and the rules by which it is kept.
 pub struct LedgerOptions {
@@ -46,20 +44,6 @@ impl LedgerOptions {
             windows_ahead: 1,
             wanted: RunMode::Period,
             only: Vec::new(),
-        }
-    }
-
-    /// The rules by which windows are chosen at this time.
-    pub(crate) fn rules(&self, now: Timestamp, about: &Description) -> ScheduleRules {
-        ScheduleRules {
-            now,
-            lag: self.lag,
-            granularity: about.granularity,
-            retention_days: about.retention_days,
-            kept: self.kept,
-            start: self.start,
-            window_days: about.window_days,
-            look_back: self.look_back.clone(),
         }
     }
 }
