@@ -318,7 +318,7 @@ impl RunStream {
         let config = &report.config;
         let entry = report.stream(&settings.name)?;
         if self.found.record.is_none() && wanted == RunMode::Incremental {
-            self.tell_of_others(entry.and_then(|entry| entry.start));
+            self.tell_of_others(config, entry.and_then(|entry| entry.start));
         }
         self.tell_of_change();
         let look_back = match report.description.granularity {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::RunStream;
+use crate::config::Config;
 use base::EVIDENCE;
 
 impl RunStream {
@@ -24,7 +25,7 @@ impl RunStream {
     }
 
     /// A stream that begins beside others of the same source may be one of them under another name.
-    pub(super) fn tell_of_others(&self, start: Option<Timestamp>) {
+    pub(super) fn tell_of_others(&self, config: &Config, start: Option<Timestamp>) {
         let stream = &self.found.stream;
         let begins = match start {
             Some(start) => format!("begins at {start}"),
@@ -32,14 +33,21 @@ impl RunStream {
         };
         if let Some(name) = &stream.name {
             for other in self.found.moved.iter().chain(&self.found.siblings) {
-                // What has a name of its own is another stream.
-                if other.name.is_none() {
-                    tracing::warn!(
+                match &other.name {
+                    None => tracing::warn!(
                         target: EVIDENCE,
                         "{stream} is new and {begins}, beside {other}: if it is to continue that one, stop here and run `host streams \
                          adopt {name} --of {}`",
                         other.arguments()
-                    );
+                    ),
+                    // It may be this one under the name that it had.
+                    Some(old) if config.stream(old).is_none() => tracing::warn!(
+                        target: EVIDENCE,
+                        "{stream} is new and {begins}, beside {other}, which is under no [[streams]] any more: if it is to continue \
+                         that one, stop here and run `host streams rename {old} {name}`"
+                    ),
+                    // What is configured is another stream.
+                    Some(_) => {}
                 }
             }
             return;
