@@ -295,8 +295,7 @@ impl CliError {
                 CliError::usage(error.to_string()).hint(hint)
             }
             RunError::Gap {
-                ref report,
-                ref connection,
+                ref arguments,
                 backfill,
                 ..
             } => {
@@ -306,7 +305,7 @@ impl CliError {
                         "run more often than the server deletes, and set `retention` of the connection to what the server keeps"
                     }
                 };
-                let hint = format!("this is recorded: see `host gaps {report} --connection {connection}`; {advice}");
+                let hint = format!("this is recorded: see `host gaps {arguments}`; {advice}");
                 CliError {
                     code: "data-lost",
                     ..CliError::new(Exit::Partial, error.to_string()).hint(hint)

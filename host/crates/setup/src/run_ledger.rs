@@ -61,8 +61,8 @@ pub struct RunLedger {
 /// A run that only looks: it delivers to other sinks than those that its stream is collected for, and nobody said that it counts.
 #[derive(Debug)]
 pub struct LookingRun {
-    report: String,
-    connection: String,
+    /// The stream, for people.
+    stream: String,
     /// The sinks that it delivers to.
     named: Vec<String>,
     /// The sinks that the stream is collected for.
@@ -93,10 +93,9 @@ impl LookingRun {
         };
         tracing::warn!(
             target: EVIDENCE,
-            "{} @ {} is collected for {}, but this run delivers to {}: what it delivers does not count as collected, and the \
+            "{} is collected for {}, but this run delivers to {}: what it delivers does not count as collected, and the \
              next run delivers it again{again}; --ledger FILE makes this run count",
-            self.report,
-            self.connection,
+            self.stream,
             self.sinks.join(", "),
             self.named.join(", ")
         );
@@ -112,10 +111,9 @@ impl LookingRun {
             .collect();
         let add: Vec<_> = left_out.iter().map(|sink| format!("--sink {sink}")).collect();
         let message = format!(
-            "this backfill leaves out {}, which {} @ {} is collected for",
+            "this backfill leaves out {}, which {} is collected for",
             left_out.join(", "),
-            self.report,
-            self.connection
+            self.stream
         );
         SetupError::usage(message).hint(format!(
             "add {}, or let it count as it is with --ledger FILE",
@@ -171,8 +169,13 @@ impl RunLedger {
         };
         Ok(match sinks.or_else(|| routed.clone()).filter(looks) {
             Some(sinks) => RunProgress::Looks(LookingRun {
-                report: name.clone(),
-                connection: connection.to_owned(),
+                stream: match (known.as_ref())
+                    .and_then(|(_, stream)| stream.name.as_deref())
+                    .or(stream)
+                {
+                    Some(stream) => format!("{stream} ({name} @ {connection})"),
+                    None => format!("{name} @ {connection}"),
+                },
                 named,
                 sinks,
             }),
