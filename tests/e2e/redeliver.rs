@@ -132,6 +132,20 @@ fn events_of_every_form_are_redelivered_as_they_were_delivered() {
 }
 
 #[test]
+fn a_sink_is_not_given_the_files_that_it_writes() {
+    let (desk, _server, count) = archived();
+    for sink in ["archive", "file:archive.ndjson"] {
+        for more in [&[][..], &["--dry-run"]] {
+            let output = redeliver(&desk, "archive*", sink, more);
+            assert_exit(&output, 2, "would have its own events twice");
+        }
+    }
+    assert_eq!(lines(&desk).len(), count);
+    let output = redeliver(&desk, "archive*", "file:copy.ndjson", &[]);
+    assert_exit(&output, 0, &format!("{count} delivered to file:copy.ndjson"));
+}
+
+#[test]
 fn a_redelivery_goes_on_where_the_sink_was_lost() {
     let (desk, server, all) = archived();
     let mut requests = 0;
