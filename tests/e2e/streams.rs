@@ -395,7 +395,10 @@ fn all_streams_are_refused_where_they_cannot_run_beside_each_other() {
     let summary = std::fs::read_to_string(desk.path().join("all.jsonl")).unwrap();
     let summary: Value = serde_json::from_str(&summary).unwrap();
     assert_eq!((&summary["exit"], &summary["code"]), (&2.into(), &"usage".into()));
-    refused(&host(&desk, &["run", "--all", "user-login"]), "--all");
+    refused(
+        &host(&desk, &["run", "--all", "user-login"]),
+        "usage: host run [OPTIONS] <PLUGIN>, or host run [OPTIONS] --all",
+    );
     refused(&host(&desk, &["run", "--jobs", "2", "user-login"]), "--all");
     refused(&host(&desk, &["run"]), "PLUGIN");
 }

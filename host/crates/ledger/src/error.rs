@@ -102,7 +102,7 @@ pub enum LedgerError {
         report: String,
     },
     /// Somebody said that the stream is collected no more.
-    #[error("the stream {name} was retired at {at}")]
+    #[error("the stream {name} was retired at {at:.0}")]
     Retired {
         /// The name.
         name: String,
