@@ -255,14 +255,14 @@ fn files_that_are_no_archive_or_not_whole_are_told() {
     desk.write("broken.gz", [0x1f, 0x8b, 8, 0]);
     desk.write("empty.ndjson", "");
     for (file, code, words) in [
-        ("foreign.csv", 5, "is no file that a sink of this program wrote"),
+        ("foreign.csv", 5, "is not a file that a sink of this program wrote"),
         ("foreign.json", 5, "foreign.json line 1 holds no event"),
         (".host-x.partial", 2, "still being written"),
         ("broken.parquet", 5, "is not complete"),
         ("broken.gz", 5, "is not complete"),
         ("missing.ndjson", 2, "no file has such a name"),
         ("a[", 2, "--from-archive a["),
-        ("/dev/null", 2, "no regular file"),
+        ("/dev/null", 2, "not a regular file"),
         ("empty.ndjson", 0, "0 events"),
     ] {
         assert_exit(&redeliver(&desk, file, "siem", &[]), code, words);

@@ -182,7 +182,7 @@ fn of_path(path: PathBuf) -> Result<Option<ArchivedFile>, CliError> {
         return Ok(None);
     }
     if !about.is_file() {
-        return Err(CliError::usage(format!("{name} is no regular file")).hint("name files that a sink wrote"));
+        return Err(CliError::usage(format!("{name} is not a regular file")).hint("name files that a sink wrote"));
     }
     let last = path
         .file_name()

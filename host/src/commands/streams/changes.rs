@@ -144,7 +144,7 @@ async fn name_it(ledger: &SqliteLedger, key: &str, name: &str) -> Result<Record,
 /// Refuses a name that is none, a report's, or another stream's.
 fn check_free(config: &Config, streams: &[(Document, Record)], name: &str, key: &str) -> Result<(), CliError> {
     if !is_stream_name(name) {
-        let message = format!("{name:?} is no name of a stream");
+        let message = format!("{name:?} cannot be the name of a stream");
         return Err(CliError::usage(message)
             .hint("a name is at most 64 letters, digits, `-`, `_` and `.`, and begins with a letter or digit"));
     }
@@ -194,6 +194,6 @@ mod tests {
         assert!(said("logins", "stream.x").unwrap_err().contains("already"));
         assert!(said("logins", &key).unwrap_err().contains("is called so already"));
         assert!(said("user-audit", &key).unwrap_err().contains("name of a report"));
-        assert!(said("a b", &key).unwrap_err().contains("no name"));
+        assert!(said("a b", &key).unwrap_err().contains("cannot be the name"));
     }
 }

@@ -67,7 +67,7 @@ const READABLE: usize = 3;
 pub(super) fn version_of(connection: &Connection) -> Result<Result<usize, String>, rusqlite::Error> {
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if application != APPLICATION {
-        return Ok(Err("it is no ledger".into()));
+        return Ok(Err("it is not a ledger".into()));
     }
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = usize::try_from(version).ok();
