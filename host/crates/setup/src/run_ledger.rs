@@ -78,50 +78,6 @@ pub enum RunProgress {
     Looks(LookingRun),
 }
 
-impl LookingRun {
-    /// Says that the run only looks, and which sinks are given its events again by the next one.
-    pub fn warn(&self) {
-        let again: Vec<_> = self
-            .named
-            .iter()
-            .filter(|name| self.sinks.contains(name))
-            .cloned()
-            .collect();
-        let again = match again.is_empty() {
-            true => String::new(),
-            false => format!(", for the second time to {}", again.join(", ")),
-        };
-        tracing::warn!(
-            target: EVIDENCE,
-            "{} is collected for {}, but this run delivers to {}: what it delivers does not count as collected, and the \
-             next run delivers it again{again}; --ledger FILE makes this run count",
-            self.stream,
-            self.sinks.join(", "),
-            self.named.join(", ")
-        );
-    }
-
-    /// The refusal of a backfill that would count for sinks that get nothing of it.
-    pub fn refuse_backfill(&self) -> SetupError {
-        let left_out: Vec<_> = self
-            .sinks
-            .iter()
-            .filter(|sink| !self.named.contains(sink))
-            .cloned()
-            .collect();
-        let add: Vec<_> = left_out.iter().map(|sink| format!("--sink {sink}")).collect();
-        let message = format!(
-            "this backfill leaves out {}, which {} is collected for",
-            left_out.join(", "),
-            self.stream
-        );
-        SetupError::usage(message).hint(format!(
-            "add {}, or let it count as it is with --ledger FILE",
-            add.join(" ")
-        ))
-    }
-}
-
 impl RunLedger {
     /// The ledger of a run, unless the run only looks. A ledger that is not there yet is not made.
     ///
