@@ -342,8 +342,8 @@ impl CliError {
             } => {
                 let drop = |sink: &SinkBehind| format!("`host streams drop {arguments} --sink {}`", sink.name);
                 let hint = format!(
-                    "nothing is lost: what waits is kept, and the next run delivers it first, in order; for a sink that does not come \
-                     back: {}",
+                    "nothing is lost: what waits is kept, and once the sink is back and a route leads to it the next run delivers that \
+                     first, in order; for a sink that does not come back: {}",
                     sinks.iter().map(drop).collect::<Vec<_>>().join(", ")
                 );
                 CliError {
