@@ -44,7 +44,7 @@ Exit codes:
 pub(super) const BACKFILL: &str = "Examples:
   host backfill user-login --from 2026-09-01 --to 2026-11-15
   host backfill audit-events --from 2026-11-01 --to 2026-11-15 --window 7d
-  host backfill prod-failed-logins --from 2026-11-01 --sink siem   # siem was added: for it alone
+  host backfill prod-failed-logins --from 2026-11-01 --sink siem   # a new sink
 
 Take dates within what the server keeps: what it no longer has is lost.
 
