@@ -295,8 +295,7 @@ impl CliError {
                 CliError::usage(error.to_string()).hint(hint)
             }
             RunError::Gap {
-                ref report,
-                ref connection,
+                ref arguments,
                 backfill,
                 ..
             } => {
@@ -306,7 +305,7 @@ impl CliError {
                         "run more often than the server deletes, and set `retention` of the connection to what the server keeps"
                     }
                 };
-                let hint = format!("this is recorded: see `host gaps {report} --connection {connection}`; {advice}");
+                let hint = format!("this is recorded: see `host gaps {arguments}`; {advice}");
                 CliError {
                     code: "data-lost",
                     ..CliError::new(Exit::Partial, error.to_string()).hint(hint)
@@ -343,8 +342,8 @@ impl CliError {
             } => {
                 let drop = |sink: &SinkBehind| format!("`host streams drop {arguments} --sink {}`", sink.name);
                 let hint = format!(
-                    "nothing is lost: what waits is kept, and the next run delivers it first, in order; for a sink that does not come \
-                     back: {}",
+                    "nothing is lost: what waits is kept, and once the sink is back and a route leads to it the next run delivers that \
+                     first, in order; for a sink that does not come back: {}",
                     sinks.iter().map(drop).collect::<Vec<_>>().join(", ")
                 );
                 CliError {

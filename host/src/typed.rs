@@ -44,10 +44,14 @@ pub fn refuse(error: &clap::Error) -> u8 {
         .lines()
         .filter_map(|line| line.trim().strip_prefix("tip: "))
         .find(|tip| !tip.starts_with("to pass "));
-    let usage = text
+    // One line for each way to call the command.
+    let usages: Vec<_> = text
         .lines()
-        .find_map(|line| line.strip_prefix("Usage: "))
-        .map(|usage| format!("usage: {usage}"));
+        .skip_while(|line| !line.starts_with("Usage: "))
+        .take_while(|line| !line.trim().is_empty())
+        .map(|line| line.strip_prefix("Usage: ").unwrap_or(line).trim())
+        .collect();
+    let usage = (!usages.is_empty()).then(|| format!("usage: {}", usages.join(", or ")));
     let hint = of_run_alone(error, usage.as_deref())
         .or(tip.map(str::to_string))
         .or(usage)

@@ -28,7 +28,8 @@ enum Way {
     Failing,
     /// `e2e/rejected.rs` goes there: it takes a plugin that rejects rows.
     OfAPlugin,
-    /// `e2e/sinks/places.rs` goes there by `host streams drop`; a server that no longer has what waits for a sink leads to the other.
+    /// `e2e/sinks/places.rs` goes there by `host streams drop`; the histories of the crate `run` go to the others, which take a server
+    /// that no longer has what waits for a sink.
     OfAPlace,
 }
 

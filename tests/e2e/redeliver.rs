@@ -132,6 +132,20 @@ fn events_of_every_form_are_redelivered_as_they_were_delivered() {
 }
 
 #[test]
+fn a_sink_is_not_given_the_files_that_it_writes() {
+    let (desk, _server, count) = archived();
+    for sink in ["archive", "file:archive.ndjson"] {
+        for more in [&[][..], &["--dry-run"]] {
+            let output = redeliver(&desk, "archive*", sink, more);
+            assert_exit(&output, 2, "would have its own events twice");
+        }
+    }
+    assert_eq!(lines(&desk).len(), count);
+    let output = redeliver(&desk, "archive*", "file:copy.ndjson", &[]);
+    assert_exit(&output, 0, &format!("{count} delivered to file:copy.ndjson"));
+}
+
+#[test]
 fn a_redelivery_goes_on_where_the_sink_was_lost() {
     let (desk, server, all) = archived();
     let mut requests = 0;
@@ -241,14 +255,14 @@ fn files_that_are_no_archive_or_not_whole_are_told() {
     desk.write("broken.gz", [0x1f, 0x8b, 8, 0]);
     desk.write("empty.ndjson", "");
     for (file, code, words) in [
-        ("foreign.csv", 5, "is no file that a sink of this program wrote"),
+        ("foreign.csv", 5, "is not a file that a sink of this program wrote"),
         ("foreign.json", 5, "foreign.json line 1 holds no event"),
         (".host-x.partial", 2, "still being written"),
         ("broken.parquet", 5, "is not complete"),
         ("broken.gz", 5, "is not complete"),
         ("missing.ndjson", 2, "no file has such a name"),
         ("a[", 2, "--from-archive a["),
-        ("/dev/null", 2, "no regular file"),
+        ("/dev/null", 2, "not a regular file"),
         ("empty.ndjson", 0, "0 events"),
     ] {
         assert_exit(&redeliver(&desk, file, "siem", &[]), code, words);

@@ -146,7 +146,7 @@ fn a_backup_in_the_middle_of_runs_loses_nothing_and_says_what_it_doubles() {
     let said = done(&desk, &["state", "restore", "backup", "--replace"]);
     assert!(said.contains(&format!("comes again: {after} events to siem")), "{said}");
     assert!(
-        said.contains("Kept of before: ") && said.contains("ledger.db-before-"),
+        said.contains("What was there before is kept: ") && said.contains("ledger.db-before-"),
         "{said}"
     );
     assert!(done(&desk, &["state", "verify"]).contains("1 document on the spool"));
@@ -186,7 +186,7 @@ fn state_that_is_lost_comes_back_from_a_backup_for_its_owner_only() {
     std::fs::remove_dir_all(state_of(&desk)).unwrap();
     let said = done(&desk, &["state", "restore", "backup"]);
     assert!(
-        said.contains("how much is not known") && !said.contains("Kept of before"),
+        said.contains("how much is not known") && !said.contains("What was there before is kept"),
         "{said}"
     );
     assert!(said.contains("host login"), "{said}");
@@ -337,6 +337,12 @@ fn a_backup_writes_over_nothing_and_leaves_nothing_where_it_fails() {
     std::fs::remove_dir_all(state_of(&desk)).unwrap();
     let said = refused(&desk, &["state", "backup", "another"], 2);
     assert!(said.contains("there is no state"), "{said}");
+    assert!(done(&desk, &["state", "verify"]).contains("there is no ledger yet"));
+    // A name that is mistyped is not an empty ledger.
+    for command in [&["verify"][..], &["backup", "another"]] {
+        let said = refused(&desk, &[&["state"], command, &["--ledger", "nowhere.db"]].concat(), 2);
+        assert!(said.contains("there is no ledger nowhere.db"), "{said}");
+    }
 }
 
 #[test]

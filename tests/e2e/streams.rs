@@ -388,8 +388,17 @@ fn all_streams_are_refused_where_they_cannot_run_beside_each_other() {
     let output = host(&desk, &["run", "--all", "--now", TIMES[0]]);
     assert!(!done(&output).is_empty(), "alone it may");
     change(&desk, &stream("logins", "user-login", ""), "");
-    refused(&host(&desk, &["run", "--all"]), "no streams are configured");
-    refused(&host(&desk, &["run", "--all", "user-login"]), "--all");
+    // The summaries of the runs before are not left to tell of this one.
+    std::fs::write(desk.path().join("all.jsonl"), "{\"exit\":0}\n").unwrap();
+    let output = host(&desk, &["run", "--all", "--summary", "all.jsonl"]);
+    refused(&output, "no streams are configured");
+    let summary = std::fs::read_to_string(desk.path().join("all.jsonl")).unwrap();
+    let summary: Value = serde_json::from_str(&summary).unwrap();
+    assert_eq!((&summary["exit"], &summary["code"]), (&2.into(), &"usage".into()));
+    refused(
+        &host(&desk, &["run", "--all", "user-login"]),
+        "usage: host run [OPTIONS] <PLUGIN>, or host run [OPTIONS] --all",
+    );
     refused(&host(&desk, &["run", "--jobs", "2", "user-login"]), "--all");
     refused(&host(&desk, &["run"]), "PLUGIN");
 }

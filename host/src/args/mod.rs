@@ -65,6 +65,7 @@ pub enum Command {
     /// Fetch one report, or all streams, transform what comes, deliver the events.
     #[command(
         after_help = run::RUN,
+        override_usage = "host run [OPTIONS] <PLUGIN>\n       host run [OPTIONS] --all",
         mut_arg("plugin", |plugin| {
             let plugin = plugin.required(false).required_unless_present("all");
             plugin.default_value_if("all", ArgPredicate::IsPresent, Some(""))

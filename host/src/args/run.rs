@@ -42,10 +42,14 @@ Exit codes:
 
 /// What stands below the options of `host backfill`.
 pub(super) const BACKFILL: &str = "Examples:
-  host backfill user-login --from 2026-09-01 --to 2026-11-15 --sink siem
-  host backfill audit-events --from 2026-11-01 --to 2026-11-15 --window 7d --sink siem
+  host backfill user-login --from 2026-09-01 --to 2026-11-15
+  host backfill audit-events --from 2026-11-01 --to 2026-11-15 --window 7d
+  host backfill prod-failed-logins --from 2026-11-01 --sink siem   # a new sink
 
 Take dates within what the server keeps: what it no longer has is lost.
+
+A backfill is for all sinks that the stream is collected for. One that names only sinks which are new to the stream gets them what \
+they lack, and changes nothing for the others.
 
 Several windows are fetched at once and delivered one after another (--windows-ahead). Stopped or killed, the same command \
 continues with the windows it had begun. What is committed already is not asked for again; `host gaps` lists what is not. A \

@@ -24,7 +24,7 @@ It holds personal data and tokens: it is for its owner only, and is to be kept s
 
 /// The text below the options of `host state restore`.
 const RESTORE: &str = "Examples:
-  host state restore /backup/host-2026-11-21 --dry-run
+  host state restore /backup/host-2026-11-21 --replace --dry-run
   host state restore /backup/host-2026-11-21 --replace
 
 It says first what comes twice: events that were delivered after the backup come again with the same ids. All of the backup is read and copied \

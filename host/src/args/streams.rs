@@ -22,7 +22,7 @@ From the configuration and the ledger alone: no server is asked. STATE is the fi
   not configured  it stands in the ledger and under no [[streams]]
   never ran       it is configured, and nothing was ever collected
   losing          its server deletes events that were not collected yet
-  waiting         sinks are behind, or windows are in flight; a line for each sink that is says how far it is
+  waiting         sinks are behind (a line says how far each is), or windows are in flight
   late            it is complete up to longer ago than `max-lag`
   silent          it has had no event for longer than `expect-events-every`
   ok              none of these";

@@ -39,14 +39,11 @@ const ORDER: [Exit; 12] = [
 
 /// Runs all streams, and exits as the worst of them.
 pub async fn run(args: &RunCommandArgs, talk: &OutputOptions) -> Result<(), CliError> {
-    let named = args.run.report.config.config.clone();
-    let config = base::blocking(move || Config::load(named.as_deref())).await??;
-    if config.streams.is_empty() {
-        let failure = CliError::usage("no streams are configured")
-            .hint("give each a name, a report and a connection under [[streams]] in host.toml");
-        return Err(failure.read_from(&config));
-    }
-    check_stdout(&config)?;
+    let config = match configured(args).await {
+        Ok(config) => config,
+        // Nothing is begun, and a file would go on to tell of the runs before.
+        Err(failure) => return RunAccount::open(&args.run)?.close(Err(failure)),
+    };
     let lines = SummaryLines::open(args.run.summary.as_deref())?;
     let stop = Shutdown::listen(talk)?;
     let last = lines.clone();
@@ -90,6 +87,19 @@ pub async fn run(args: &RunCommandArgs, talk: &OutputOptions) -> Result<(), CliE
             Err(CliError::silent(exit))
         }
     }
+}
+
+/// The configuration, where its streams can be run together.
+async fn configured(args: &RunCommandArgs) -> Result<Config, CliError> {
+    let named = args.run.report.config.config.clone();
+    let config = base::blocking(move || Config::load(named.as_deref())).await??;
+    if config.streams.is_empty() {
+        let failure = CliError::usage("no streams are configured")
+            .hint("give each a name, a report and a connection under [[streams]] in host.toml");
+        return Err(failure.read_from(&config));
+    }
+    check_stdout(&config)?;
+    Ok(config)
 }
 
 /// Runs one stream as by its name, says how it ended, and with which exit.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use ::ledger::SqliteLedger;
 use ::state::{BackupManifest, CheckedBackup, Outlook, Restore, StateError, StatePaths, StoreFile};
 use jiff::Timestamp;
 use rejected::RejectedRows;
@@ -12,6 +13,7 @@ use crate::args::{BackupArgs, LedgerFile, RestoreArgs, StateCommand, VerifyState
 use crate::error::{CliError, Exit};
 use crate::render::{print, seconds};
 use base::counted::counted;
+use base::database;
 use setup::config::Config;
 use setup::state::{dead_letters, ledger, rejected_rows, token_folder};
 use sink::dead_letters::DeadLetters;
@@ -50,7 +52,21 @@ fn places(file: &LedgerFile) -> Result<(Config, StatePaths), CliError> {
     Ok((config, paths))
 }
 
+/// Refuses a ledger that was named and is not there: a backup without it would be taken for all of the state.
+fn need_named(file: &LedgerFile) -> Result<(), CliError> {
+    let Some(path) = &file.ledger else { return Ok(()) };
+    match database::is_there(path) {
+        // One that is half restored is refused when it is opened.
+        Ok(false) if !SqliteLedger::restore_mark(path).exists() => {
+            Err(CliError::usage(format!("there is no ledger {}", path.display()))
+                .hint("leave --ledger out for the one of the configuration"))
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn backup(args: &BackupArgs) -> Result<(), CliError> {
+    need_named(&args.file)?;
     let (_, paths) = places(&args.file)?;
     let folder = args.folder.clone();
     let made = base::blocking(move || ::state::back_up(&paths, &folder, env!("CARGO_PKG_VERSION"))).await?;
@@ -65,6 +81,9 @@ async fn backup(args: &BackupArgs) -> Result<(), CliError> {
 }
 
 async fn verify(args: &VerifyStateArgs) -> Result<(), CliError> {
+    if args.folder.is_none() {
+        need_named(&args.file)?;
+    }
     let (_, paths) = places(&args.file)?;
     let folder = args.folder.clone();
     let (name, said, faults) = base::blocking(move || -> Result<(String, String, Vec<String>), StateError> {
@@ -74,8 +93,12 @@ async fn verify(args: &VerifyStateArgs) -> Result<(), CliError> {
                 Ok((folder.display().to_string(), contents(&manifest), faults))
             }
             None => {
+                let has_ledger = !matches!(database::is_there(&paths.ledger), Ok(false));
                 let (documents, faults) = ::state::faults_of_state(&paths)?;
-                let documents = counted(documents, "document on the spool", "documents on the spool");
+                let documents = match has_ledger {
+                    true => counted(documents, "document on the spool", "documents on the spool"),
+                    false => "there is no ledger yet".to_owned(),
+                };
                 Ok((format!("the state of {}", paths.ledger.display()), documents, faults))
             }
         }
@@ -121,7 +144,7 @@ async fn restore(args: &RestoreArgs) -> Result<(), CliError> {
         let kept = restore.carry_out(Timestamp::now()).map_err(failed)?;
         let mut text = format!("Restored to {}.\n", paths.ledger.display());
         for path in kept {
-            let _ = writeln!(text, "Kept of before: {}", path.display());
+            let _ = writeln!(text, "What was there before is kept: {}", path.display());
         }
         print(text.as_bytes())
     });

@@ -62,7 +62,7 @@ impl RunAccount {
         summary.parameters = parameters.map(owned).collect();
         log::about(|about| {
             about.run_id = Some(summary.run_id.clone());
-            about.report = Some(summary.plugin.name.clone());
+            about.report = Some(summary.plugin.name.clone()).filter(|name| !name.is_empty());
             about.connection.clone_from(&args.remote.connection);
         });
         let target = args.summary.as_deref().map(SummaryTarget::open).transpose()?;

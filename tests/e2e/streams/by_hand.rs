@@ -127,3 +127,23 @@ fn a_stream_that_is_silent_for_longer_than_it_may_is_warned_of() {
         "{said}"
     );
 }
+
+#[test]
+fn a_stream_that_begins_beside_one_that_is_no_longer_configured_says_how_to_continue_that_one() {
+    let (desk, receiver) = (desk(), Receiver::start());
+    let _server = serve(
+        &desk,
+        &receiver,
+        TIMES[0],
+        &(stream("logins", "user-login", "") + ROUTES),
+    );
+    run(&desk, "logins", &["--now", TIMES[0]]);
+    change(&desk, "name = \"logins\"", "name = \"sessions\"");
+    let output = host(&desk, &["run", "sessions", "-q", "--now", TIMES[0]]);
+    done(&output);
+    let said = stderr(&output);
+    assert!(said.contains("run `host streams rename logins sessions`"), "{said}");
+    // Once: what has begun is a stream of its own.
+    let output = host(&desk, &["run", "sessions", "-q", "--now", TIMES[0]]);
+    assert!(!stderr(&output).contains("rename"), "{}", stderr(&output));
+}

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{Error, ErrorKind, Result};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, ffi};
@@ -22,6 +22,9 @@ const MOST_LINKS: usize = 8;
 /// The number of tries of a copy while somebody holds the whole file, and the pause between two tries.
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// The pause between two tries of work on a file that somebody is making.
+const SHORT_PAUSE: Duration = Duration::from_millis(10);
 
 /// True if there is a file that can be read. One that nobody may look at is an error, not none.
 pub fn is_there(path: &Path) -> Result<bool> {
@@ -80,6 +83,30 @@ pub fn open(path: &Path) -> rusqlite::Result<Connection> {
     )
 }
 
+/// Works on a database until nobody holds it, or the time is over. Those who make the same file at the same moment change its journal,
+/// and SQLite turns the others away at once then instead of letting them wait. Blocks.
+///
+/// # Errors
+///
+/// Where the work fails for another reason, or the file is held for longer.
+pub fn until_free<T>(patience: Duration, mut work: impl FnMut() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    let started = Instant::now();
+    loop {
+        match work() {
+            Err(error) if is_busy(&error) && started.elapsed() < patience => std::thread::sleep(SHORT_PAUSE),
+            done => return done,
+        }
+    }
+}
+
+/// True if another connection holds the file.
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+    )
+}
+
 /// Opens a file that nobody writes to, such as a copy: nothing is written to it, and nothing made beside it.
 ///
 /// # Errors
@@ -125,10 +152,8 @@ pub fn fold_log(path: &Path) -> rusqlite::Result<bool> {
     let mode: rusqlite::Result<String> = connection.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0));
     match mode {
         Ok(mode) => Ok(mode != "wal"),
-        Err(error) => match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => Ok(false),
-            _ => Err(error),
-        },
+        Err(error) if is_busy(&error) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -27,7 +27,7 @@ pub enum ArchiveReadError {
         problem: String,
     },
     /// Somebody else wrote the file.
-    #[error("{name} is no file that a sink of this program wrote: {problem}")]
+    #[error("{name} is not a file that a sink of this program wrote: {problem}")]
     Foreign {
         /// The file.
         name: String,

@@ -171,7 +171,7 @@ async fn last_line(archive: &LockedBucket, stream: &str) -> Result<Option<LastLi
         let names = archive.list(day).await?;
         let Some(name) = names.last() else { continue };
         let Some((day, number)) = place_of(name) else {
-            return Err(format!("{name} is no line of a manifest"));
+            return Err(format!("{name} is not a line of a manifest"));
         };
         let Some(text) = archive.get(name).await? else {
             return Err(format!("{name} is listed, and not there"));

@@ -46,7 +46,7 @@ impl ChainWalk {
         let own = digest(text);
         let line: Option<ManifestLine> = serde_json::from_slice(text).ok();
         match &line {
-            None => report.find(FindingKind::Altered, file, number, "this is no line of a manifest"),
+            None => report.find(FindingKind::Altered, file, number, "this is not a line of a manifest"),
             Some(line) if line.prev != self.expected => {
                 let (kind, message) = match self.followed.contains(&short(&line.prev)) {
                     true => (

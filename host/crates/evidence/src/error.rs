@@ -69,6 +69,9 @@ impl EvidenceError {
             EvidenceError::Write { .. } => {
                 "make room there, and make it writable; nothing is lost: the next run asks for the period again".into()
             }
+            EvidenceError::Folder { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "the first run that keeps evidence makes it; for another folder, `host evidence verify PATH`, or `path` under [evidence]".into()
+            }
             EvidenceError::Folder { .. } => {
                 "make it readable and writable for the user who runs `host`, or change `path` under [evidence]".into()
             }

@@ -102,7 +102,7 @@ pub enum LedgerError {
         report: String,
     },
     /// The stream is collected no more: somebody said so.
-    #[error("the stream {name} was retired at {at}")]
+    #[error("the stream {name} was retired at {at:.0}")]
     Retired {
         /// The name.
         name: String,
@@ -184,12 +184,12 @@ impl LedgerError {
                 "`host streams retire {name} --undo` takes it up again from where it was; `host streams rename {name} OTHER` frees the name"
             ),
             LedgerError::Origin { stream, .. } if stream.name.is_some() => format!(
-                "give the stream another name, or its connection the old URL, if it is another server; if the same one has moved: host \
-                 streams adopt {}",
+                "give the stream another name, or its connection the old URL, if it is another server; if the same one has moved: `host \
+                 streams adopt {}`",
                 stream.arguments()
             ),
             LedgerError::Origin { stream, .. } => format!(
-                "give the connection another name, or another ledger, if it is another server; if the same one has moved: host ledger adopt {}",
+                "give the connection another name, or another ledger, if it is another server; if the same one has moved: `host ledger adopt {}`",
                 stream.arguments()
             ),
             LedgerError::HalfRestored { .. } => {

@@ -77,7 +77,7 @@ impl SqliteLedger {
         let opened = (|| {
             let mut connection = database::open(&path)?;
             connection.busy_timeout(BUSY)?;
-            let known = schema::prepare(&mut connection, new, unclean)?;
+            let known = database::until_free(BUSY, || schema::prepare(&mut connection, new, unclean))?;
             if known.is_ok() {
                 presence.share();
             }

@@ -41,14 +41,10 @@ pub enum RunError {
     #[error("a spooled document is lost, and the server no longer has all of its period: the window is given up")]
     Gone,
     /// The watermark lies in the future, so nothing would be due for long.
-    #[error(
-        "{report} @ {connection} is marked complete up to {watermark}, but by this machine's clock it is only {now}"
-    )]
+    #[error("{stream} is marked complete up to {watermark}, but by this machine's clock it is only {now}")]
     Ahead {
-        /// The report's name.
-        report: String,
-        /// The connection's name.
-        connection: String,
+        /// The stream.
+        stream: String,
         /// The arguments that name the stream on the command line.
         arguments: String,
         /// The watermark.
@@ -58,14 +54,14 @@ pub enum RunError {
     },
     /// The server no longer had periods that were never collected.
     #[error(
-        "DATA LOST: {report} @ {connection}: {} was never collected, and the server has deleted it",
+        "DATA LOST: {stream}: {} was never collected, and the server has deleted it",
         periods(gaps)
     )]
     Gap {
-        /// The report's name.
-        report: String,
-        /// The connection's name.
-        connection: String,
+        /// The stream.
+        stream: String,
+        /// The arguments with which `host gaps` lists them.
+        arguments: String,
         /// The periods.
         gaps: Vec<Interval>,
         /// True where a backfill asked for what is missing: running more often would have changed nothing of that.

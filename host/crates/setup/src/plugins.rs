@@ -56,7 +56,11 @@ pub fn read(config: &Config, name: &str) -> Result<(Cow<'static, [u8]>, String),
         .chain(config.streams.iter().map(|stream| stream.name.as_str()));
     let hint = match nearest(name, known) {
         Some(known) => format!("did you mean `{known}`?"),
-        None => "`host plugin list` shows the plugins; a path to a .wasm file works too".to_string(),
+        None if config.streams.is_empty() => {
+            "`host plugin list` shows the plugins; a path to a .wasm file works too".to_string()
+        }
+        None => "`host streams` shows the streams, `host plugin list` the plugins; a path to a .wasm file works too"
+            .to_string(),
     };
     Err(SetupError::usage(format!("there is no plugin {name:?}"))
         .hint(hint)

@@ -61,8 +61,8 @@ pub struct RunLedger {
 /// A run that only looks: it delivers to other sinks than those that its stream is collected for, and nobody said that it counts.
 #[derive(Debug)]
 pub struct LookingRun {
-    report: String,
-    connection: String,
+    /// The stream, for people.
+    stream: String,
     /// The sinks that it delivers to.
     named: Vec<String>,
     /// The sinks that the stream is collected for.
@@ -76,52 +76,6 @@ pub enum RunProgress {
     Kept(RunLedger),
     /// The run counts for nobody.
     Looks(LookingRun),
-}
-
-impl LookingRun {
-    /// Says that the run only looks, and which sinks are given its events again by the next one.
-    pub fn warn(&self) {
-        let again: Vec<_> = self
-            .named
-            .iter()
-            .filter(|name| self.sinks.contains(name))
-            .cloned()
-            .collect();
-        let again = match again.is_empty() {
-            true => String::new(),
-            false => format!(", for the second time to {}", again.join(", ")),
-        };
-        tracing::warn!(
-            target: EVIDENCE,
-            "{} @ {} is collected for {}, but this run delivers to {}: what it delivers does not count as collected, and the \
-             next run delivers it again{again}; --ledger FILE makes this run count",
-            self.report,
-            self.connection,
-            self.sinks.join(", "),
-            self.named.join(", ")
-        );
-    }
-
-    /// The refusal of a backfill that would count for sinks that get nothing of it.
-    pub fn refuse_backfill(&self) -> SetupError {
-        let left_out: Vec<_> = self
-            .sinks
-            .iter()
-            .filter(|sink| !self.named.contains(sink))
-            .cloned()
-            .collect();
-        let add: Vec<_> = left_out.iter().map(|sink| format!("--sink {sink}")).collect();
-        let message = format!(
-            "this backfill leaves out {}, which {} @ {} is collected for",
-            left_out.join(", "),
-            self.report,
-            self.connection
-        );
-        SetupError::usage(message).hint(format!(
-            "add {}, or let it count as it is with --ledger FILE",
-            add.join(" ")
-        ))
-    }
 }
 
 impl RunLedger {
@@ -171,8 +125,13 @@ impl RunLedger {
         };
         Ok(match sinks.or_else(|| routed.clone()).filter(looks) {
             Some(sinks) => RunProgress::Looks(LookingRun {
-                report: name.clone(),
-                connection: connection.to_owned(),
+                stream: match (known.as_ref())
+                    .and_then(|(_, stream)| stream.name.as_deref())
+                    .or(stream)
+                {
+                    Some(stream) => format!("{stream} ({name} @ {connection})"),
+                    None => format!("{name} @ {connection}"),
+                },
                 named,
                 sinks,
             }),
@@ -318,7 +277,7 @@ impl RunStream {
         let config = &report.config;
         let entry = report.stream(&settings.name)?;
         if self.found.record.is_none() && wanted == RunMode::Incremental {
-            self.tell_of_others(entry.and_then(|entry| entry.start));
+            self.tell_of_others(config, entry.and_then(|entry| entry.start));
         }
         self.tell_of_change();
         let look_back = match report.description.granularity {

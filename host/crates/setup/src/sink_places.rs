@@ -71,7 +71,7 @@ pub(crate) fn tell_news(news: &[PlaceNews], stream: &Stream) {
                 let wished = wanted.map_or(String::new(), |wanted| format!(", not with {wanted} as its route says"));
                 tracing::warn!(
                     target: EVIDENCE,
-                    "sink {sink} is new to {stream} and begins with {since}{wished}; what lies before it lacks: `host backfill {} \
+                    "sink {sink} is new to {stream} and begins with {since}{wished}; it lacks what lies before: `host backfill {} \
                      --from {from} --to {since} --sink {sink}` gets it",
                     stream.arguments()
                 );

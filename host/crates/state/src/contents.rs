@@ -90,9 +90,10 @@ pub(crate) fn version_of_store(
     store: &StoreFile,
 ) -> Result<Option<u64>, StateError> {
     let read: rusqlite::Result<(i32, i64, u32)> = (|| {
+        // Tables first: where a run makes them just now, the mark and the version come with them.
+        let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         Ok((application, version, tables))
     })();
     let (application, version, tables) = read.map_err(StateError::database(path))?;

@@ -17,7 +17,7 @@ pub async fn reset(args: &ResetArgs) -> Result<(), CliError> {
     let (ledger, found) = opened(&args.stream).await?;
     let found = match args.all {
         true => found,
-        false => vec![only("ledger reset", &args.stream, found)?],
+        false => vec![only("ledger reset", "", &args.stream, found)?],
     };
     let mut text = String::new();
     for (document, record) in &found {
@@ -59,7 +59,8 @@ async fn forget(ledger: &SqliteLedger, document: &Document, record: &Record) -> 
 /// `host ledger rewind`.
 pub async fn rewind(args: &RewindArgs) -> Result<(), CliError> {
     let to = bound("--to", Some(&args.to), false)?.unwrap_or(Timestamp::MIN);
-    change("ledger rewind", &args.stream, |record| {
+    let rest = format!(" --to {}", args.to);
+    change("ledger rewind", &rest, &args.stream, |record| {
         let fetched = record.fetched().watermark;
         let Some(watermark) = fetched.filter(|watermark| to < *watermark) else {
             let complete = fetched.map_or("not started".to_owned(), |at| format!("complete up to {at}"));
@@ -80,7 +81,7 @@ pub async fn rewind(args: &RewindArgs) -> Result<(), CliError> {
 
 /// `host ledger adopt`.
 pub async fn adopt(args: &StreamArgs) -> Result<(), CliError> {
-    change("ledger adopt", args, |record| {
+    change("ledger adopt", "", args, |record| {
         let known = record.origin.take();
         let before = known.map_or(String::new(), |known| {
             format!(" It was collected from {known} until now.")
@@ -96,7 +97,7 @@ pub async fn adopt(args: &StreamArgs) -> Result<(), CliError> {
 /// `host ledger rename`.
 pub async fn rename(args: &RenameArgs) -> Result<(), CliError> {
     let (ledger, found) = opened(&args.stream).await?;
-    let (document, _) = only("ledger rename", &args.stream, found)?;
+    let (document, _) = only("ledger rename", &format!(" --to {}", args.to), &args.stream, found)?;
     let (document, mut record) = current(&ledger, &document.key).await?;
     let old = record.stream.clone();
     if let Some(name) = &old.name {
@@ -124,7 +125,7 @@ pub async fn rename(args: &RenameArgs) -> Result<(), CliError> {
     let (_old, _new) = (claimed(&ledger, &old).await?, claimed(&ledger, &new).await?);
     if ledger.load(&new.key()).await?.is_some() {
         return Err(CliError::usage(format!("{new} is in the ledger already"))
-            .hint(format!("host ledger reset {} forgets it", new.arguments())));
+            .hint(format!("`host ledger reset {}` forgets it", new.arguments())));
     }
     // Ids first, then the record that names them; the old record goes when the new one is there.
     for day in ledger.list(&old.ids_prefix()).await? {
@@ -156,14 +157,16 @@ pub async fn claimed(ledger: &SqliteLedger, stream: &Stream) -> Result<Claim, Cl
     })
 }
 
-/// Changes the record of one stream and prints what the change says.
+/// Changes the record of one stream and prints what the change says; `command` is what was typed before the stream, `rest` what was
+/// typed behind it.
 pub async fn change(
     command: &str,
+    rest: &str,
     args: &StreamArgs,
     change: impl FnOnce(&mut Record) -> Result<String, CliError>,
 ) -> Result<(), CliError> {
     let (ledger, found) = opened(args).await?;
-    let (document, record) = only(command, args, found)?;
+    let (document, record) = only(command, rest, args, found)?;
     let _claim = claimed(&ledger, &record.stream).await?;
     let (document, mut record) = current(&ledger, &document.key).await?;
     let said = change(&mut record)?;
@@ -187,9 +190,10 @@ pub async fn current(ledger: &SqliteLedger, key: &str) -> Result<(Document, Reco
     Ok((document, record))
 }
 
-/// The one stream that is meant; `command` is what was typed before it.
+/// The one stream that is meant; `command` is what was typed before it, `rest` what was typed behind it.
 pub fn only(
     command: &str,
+    rest: &str,
     args: &StreamArgs,
     mut found: Vec<(Document, Record)>,
 ) -> Result<(Document, Record), CliError> {
@@ -207,7 +211,7 @@ pub fn only(
     }
     if found.len() > 1 {
         let commands: Vec<_> = (found.iter())
-            .map(|(_, record)| format!("host {command} {}", record.stream.arguments()))
+            .map(|(_, record)| format!("`host {command} {}{rest}`", record.stream.arguments()))
             .collect();
         return Err(CliError::usage(format!(
             "{} streams of {} match; nothing was changed",

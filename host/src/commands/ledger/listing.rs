@@ -36,11 +36,18 @@ fn listed(found: &LedgerLook, json: bool) -> Result<Vec<u8>, CliError> {
         let nothing = format!("No streams in {} yet.\n", found.file.display());
         return Ok((nothing + &left(&folder, streams)).into_bytes());
     }
-    // 79 columns, and parameters where there are any.
+    // 79 columns where names are short, and parameters where there are any.
+    let widest = |least: usize, cell: fn(&Record) -> &str| {
+        let cells = streams.iter().map(|(_, record)| cell(record).chars().count());
+        cells.max().unwrap_or_default().max(least)
+    };
+    let wide = widest(13, |record| &record.stream.report);
+    let narrow = widest(10, |record| &record.stream.connection);
     let row = |cells: [&str; 7]| {
         let [report, connection, watermark, last, windows, gaps, parameters] = cells;
-        let row =
-            format!("{report:<13} {connection:<10} {watermark:<20} {last:<20} {windows:>7} {gaps:>4} {parameters}");
+        let row = format!(
+            "{report:<wide$} {connection:<narrow$} {watermark:<20} {last:<20} {windows:>7} {gaps:>4} {parameters}"
+        );
         row.trim_end().to_owned() + "\n"
     };
     let heads = ["REPORT", "CONNECTION", "WATERMARK", "LAST EVENT", "WINDOWS", "GAPS", ""];

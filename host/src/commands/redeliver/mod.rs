@@ -69,6 +69,9 @@ pub async fn redeliver(args: &RedeliverArgs, talk: &OutputOptions) -> Result<(),
             CliError::usage(format!("the sink {} would get its own objects", args.sink)).hint("name another sink"),
         );
     }
+    if let Some((written, rotates)) = written_by(args, &config)? {
+        source::refuse_own(&files, &args.sink, &written, rotates)?;
+    }
     let name = name_of(args, &config, &rules)?;
     let delivery = match args.dry_run {
         true => None,
@@ -108,6 +111,24 @@ pub async fn redeliver(args: &RedeliverArgs, talk: &OutputOptions) -> Result<(),
     }
     result?;
     work.totals.end(delivered)
+}
+
+/// The whole path of the sink, placeholders and all, and whether it rotates; none where it writes to no file.
+fn written_by(args: &RedeliverArgs, config: &Config) -> Result<Option<(String, bool)>, CliError> {
+    Ok(match args.sink.parse::<SinkSpec>()? {
+        SinkSpec::File(_) => (args.sink.strip_prefix("file:"))
+            .and_then(|path| std::path::absolute(path).ok())
+            .map(|path| (path.display().to_string(), false)),
+        SinkSpec::Named(name) => config.sinks.get(&name).and_then(|set| match &set.kind {
+            SinkKind::File(file) => {
+                let written = sinks::destination(config, &name, set);
+                let path = written.strip_prefix("file ")?.to_owned();
+                Some((path, file.rotate.is_some()))
+            }
+            _ => None,
+        }),
+        SinkSpec::Stdout | SinkSpec::Plugin(_) => None,
+    })
 }
 
 /// Opens the ledger, and takes up what an earlier call did not end.

@@ -76,6 +76,41 @@ pub async fn find(config: &Arc<Config>, pattern: &str) -> Result<Vec<ArchivedFil
     Ok(files)
 }
 
+/// Refuses files to which the sink itself writes: it would have their events twice. `written` is the sink's whole path with its
+/// placeholders; a sink that rotates puts more into the names.
+pub fn refuse_own(files: &[ArchivedFile], sink: &str, written: &str, rotates: bool) -> Result<(), CliError> {
+    let literal = glob::Pattern::escape(written);
+    let one = ["{report}", "{connection}", "{date}"]
+        .iter()
+        .fold(literal, |path, placeholder| path.replace(placeholder, "*"));
+    let mut patterns = vec![one.clone()];
+    if rotates && let Some((folder, name)) = one.rsplit_once('/') {
+        let (stem, end) = name.split_once('.').unwrap_or((name, "*"));
+        patterns.push(format!("{folder}/{stem}*.{end}"));
+    }
+    let patterns: Vec<_> = patterns
+        .iter()
+        .filter_map(|text| glob::Pattern::new(text).ok())
+        .collect();
+    let own = files.iter().find(|file| match &file.place {
+        FilePlace::Path(path) => std::path::absolute(path).is_ok_and(|path| {
+            patterns
+                .iter()
+                .any(|pattern| pattern.matches_path_with(&path, MATCHING))
+        }),
+        #[cfg(feature = "object-store")]
+        FilePlace::Object(..) => false,
+    });
+    match own {
+        Some(file) => Err(CliError::usage(format!(
+            "the sink {sink} writes to {}, and would have its own events twice",
+            file.name
+        ))
+        .hint("name another sink, or the files of others with --from-archive")),
+        None => Ok(()),
+    }
+}
+
 /// The objects of a configured sink, where the pattern begins with the name of one.
 #[cfg(feature = "object-store")]
 async fn of_sink(config: &Arc<Config>, pattern: &str) -> Result<Option<Vec<ArchivedFile>>, CliError> {
@@ -147,7 +182,7 @@ fn of_path(path: PathBuf) -> Result<Option<ArchivedFile>, CliError> {
         return Ok(None);
     }
     if !about.is_file() {
-        return Err(CliError::usage(format!("{name} is no regular file")).hint("name files that a sink wrote"));
+        return Err(CliError::usage(format!("{name} is not a regular file")).hint("name files that a sink wrote"));
     }
     let last = path
         .file_name()

@@ -15,14 +15,18 @@ use setup::config::{Config, is_report_name, is_stream_name};
 /// `host streams retire`.
 pub async fn retire(args: &RetireArgs) -> Result<(), CliError> {
     let undo = args.undo;
-    change("streams retire", &args.stream, move |record| {
+    let rest = if undo { " --undo" } else { "" };
+    change("streams retire", rest, &args.stream, move |record| {
         let stream = record.stream.clone();
         match (record.retired, undo) {
-            (Some(at), false) => Err(CliError::usage(format!(
-                "{stream} was retired at {} already",
-                seconds(at)
-            ))),
-            (None, true) => Err(CliError::usage(format!("{stream} is not retired"))),
+            (Some(at), false) => Err(
+                CliError::usage(format!("{stream} was retired at {} already", seconds(at))).hint(format!(
+                    "`host streams retire {} --undo` takes it up again",
+                    stream.arguments()
+                )),
+            ),
+            (None, true) => Err(CliError::usage(format!("{stream} is not retired"))
+                .hint("`host streams` lists the streams and their states")),
             (Some(_), true) => {
                 record.retired = None;
                 Ok(format!("{stream} is collected again, from where it was.\n"))
@@ -47,7 +51,7 @@ pub async fn retire(args: &RetireArgs) -> Result<(), CliError> {
 pub async fn rename(args: &RenameStreamArgs) -> Result<(), CliError> {
     let config = config_of(&args.stream.file).await?;
     let (ledger, found) = opened(&args.stream).await?;
-    let (document, _) = only("streams rename", &args.stream, found)?;
+    let (document, _) = only("streams rename", &format!(" {}", args.to), &args.stream, found)?;
     check_free(
         &config,
         &look(&args.stream.file).await?.streams,
@@ -82,7 +86,7 @@ pub async fn adopt(args: &AdoptArgs) -> Result<(), CliError> {
     };
     let config = config_of(&args.file).await?;
     let (ledger, found) = opened(&continued).await?;
-    let (document, record) = only(&format!("streams adopt {} --of", args.name), &continued, found)?;
+    let (document, record) = only(&format!("streams adopt {} --of", args.name), "", &continued, found)?;
     if let Some(entry) = config.stream(&args.name)
         && entry.report != record.stream.report
     {
@@ -104,7 +108,7 @@ pub async fn adopt(args: &AdoptArgs) -> Result<(), CliError> {
 /// `host streams drop`.
 pub async fn drop_sink(args: &DropSinkArgs) -> Result<(), CliError> {
     let (ledger, found) = opened(&args.stream).await?;
-    let (document, record) = only("streams drop", &args.stream, found)?;
+    let (document, record) = only("streams drop", &format!(" --sink {}", args.sink), &args.stream, found)?;
     let _claim = claimed(&ledger, &record.stream).await?;
     let (_, record) = current(&ledger, &document.key).await?;
     let (stream, sink) = (&record.stream, &args.sink);
@@ -143,7 +147,7 @@ async fn name_it(ledger: &SqliteLedger, key: &str, name: &str) -> Result<Record,
 /// Refuses a name that is none, a report's, or another stream's.
 fn check_free(config: &Config, streams: &[(Document, Record)], name: &str, key: &str) -> Result<(), CliError> {
     if !is_stream_name(name) {
-        let message = format!("{name:?} is no name of a stream");
+        let message = format!("{name:?} cannot be the name of a stream");
         return Err(CliError::usage(message)
             .hint("a name is at most 64 letters, digits, `-`, `_` and `.`, and begins with a letter or digit"));
     }
@@ -157,7 +161,8 @@ fn check_free(config: &Config, streams: &[(Document, Record)], name: &str, key: 
         .find(|(_, record)| record.stream.name.as_deref() == Some(name));
     match called {
         Some((document, record)) if document.key == key => {
-            Err(CliError::usage(format!("{} is called so already", record.stream)))
+            Err(CliError::usage(format!("{} is called so already", record.stream))
+                .hint("there is nothing to change; `host streams` lists the streams"))
         }
         Some((_, record)) => Err(CliError::usage(format!(
             "there is a stream {name} in the ledger already: {}",
@@ -192,6 +197,6 @@ mod tests {
         assert!(said("logins", "stream.x").unwrap_err().contains("already"));
         assert!(said("logins", &key).unwrap_err().contains("is called so already"));
         assert!(said("user-audit", &key).unwrap_err().contains("name of a report"));
-        assert!(said("a b", &key).unwrap_err().contains("no name"));
+        assert!(said("a b", &key).unwrap_err().contains("cannot be the name"));
     }
 }

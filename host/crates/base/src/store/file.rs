@@ -114,9 +114,8 @@ impl Store {
         let prepared = self.database((|| {
             let mut connection = database::open(path)?;
             connection.busy_timeout(BUSY)?;
-            self.form
-                .prepare(&mut connection)
-                .map(|known| known.map(|()| connection))
+            let known = database::until_free(BUSY, || self.form.prepare(&mut connection))?;
+            Ok(known.map(|()| connection))
         })())?;
         prepared.map_err(|problem| StoreError::Foreign {
             what: self.form.what,

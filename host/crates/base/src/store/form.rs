@@ -34,9 +34,10 @@ impl Form {
     ///
     /// A sentence where the file is something else or newer; otherwise what SQLite says.
     pub fn prepare(&self, connection: &mut Connection) -> Result<Result<(), String>, rusqlite::Error> {
-        // Before anything is written: another program's file stays as it is.
-        let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        // Before anything is written: another program's file stays as it is. Tables first: where another process makes them just
+        // now, the mark comes with them.
         let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
         if application != self.application && tables > 0 {
             return Ok(Err("it is another program's database".into()));
         }

@@ -59,7 +59,7 @@ pub(super) fn draft(object: &Json, report: Option<&str>) -> Result<EventDraft, U
         None => Some(action),
     };
     let outcome: Option<Outcome> = outcome_of(&needed(object, "event.outcome"));
-    let outcome = outcome.ok_or_else(|| Unreadable::member("event.outcome", "is no outcome"))?;
+    let outcome = outcome.ok_or_else(|| Unreadable::member("event.outcome", "is not an outcome"))?;
     let mut attributes = object.pairs(&own("attributes"));
     let user = user_of(object, "user");
     let actor_group = take(&mut attributes, "actor_group").map(|name| Principal {

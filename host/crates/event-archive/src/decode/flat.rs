@@ -11,9 +11,9 @@ use crate::record::LATER;
 pub(super) fn draft(object: &Json) -> Result<EventDraft, Unreadable> {
     let name = needed(object, "activity");
     let activity = Activity::ALL.into_iter().find(|activity| activity.name() == name);
-    let activity = activity.ok_or_else(|| Unreadable::member("activity", "is no activity"))?;
+    let activity = activity.ok_or_else(|| Unreadable::member("activity", "is not an activity"))?;
     let outcome: Option<Outcome> = outcome_of(&needed(object, "outcome"));
-    let outcome = outcome.ok_or_else(|| Unreadable::member("outcome", "is no outcome"))?;
+    let outcome = outcome.ok_or_else(|| Unreadable::member("outcome", "is not an outcome"))?;
     let subject = principal(
         object,
         ["subject", "subject_id", "subject_display_name", "subject_kind"],

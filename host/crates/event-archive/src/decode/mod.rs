@@ -278,9 +278,9 @@ fn time(object: &Json, path: &str) -> Result<Option<i64>, Unreadable> {
         Some(Json::Number(ms)) => Ok(Some(*ms)),
         Some(Json::Text(text)) => match text.parse::<Timestamp>() {
             Ok(time) => Ok(Some(time.as_millisecond())),
-            Err(_) => Err(Unreadable::member(path, "is no time")),
+            Err(_) => Err(Unreadable::member(path, "is not a time")),
         },
-        Some(_) => Err(Unreadable::member(path, "is no time")),
+        Some(_) => Err(Unreadable::member(path, "is not a time")),
     }
 }
 

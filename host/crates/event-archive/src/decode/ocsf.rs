@@ -45,7 +45,7 @@ pub(super) fn draft(object: &Json) -> Result<EventDraft, Unreadable> {
     let number = |path: &str| {
         object
             .number(path)
-            .ok_or_else(|| Unreadable::member(path, "is no number"))
+            .ok_or_else(|| Unreadable::member(path, "is not a number"))
     };
     let (class, id) = (number("class_uid")?, number("activity_id")?);
     let action = object.owned("metadata.event_code");
@@ -68,7 +68,7 @@ pub(super) fn draft(object: &Json) -> Result<EventDraft, Unreadable> {
         0 => Outcome::Unknown,
         1 => Outcome::Success,
         2 => Outcome::Failure,
-        _ => return Err(Unreadable::member("status_id", "is no outcome")),
+        _ => return Err(Unreadable::member("status_id", "is not an outcome")),
     };
     let mut attributes = object.pairs("unmapped");
     let people = People::of(object, &mut attributes, class, of_a_group, first);

@@ -67,7 +67,7 @@ const READABLE: usize = 3;
 pub(super) fn version_of(connection: &Connection) -> Result<Result<usize, String>, rusqlite::Error> {
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if application != APPLICATION {
-        return Ok(Err("it is no ledger".into()));
+        return Ok(Err("it is not a ledger".into()));
     }
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = usize::try_from(version).ok();
@@ -104,9 +104,10 @@ fn migrate(
     new: bool,
     unclean: bool,
 ) -> Result<Result<(), SchemaRefusal>, rusqlite::Error> {
-    // Before anything is written: another program's file stays as it is.
-    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    // Before anything is written: another program's file stays as it is. Tables first: where another process makes them just
+    // now, the mark comes with them.
     let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if application != APPLICATION && tables > 0 {
         return Ok(Err(SchemaRefusal::Foreign("it is another program's database".into())));
     }

@@ -28,6 +28,22 @@ async fn what_was_written_is_there_for_the_next_process() {
     assert_eq!(settings, ("wal".to_owned(), 2));
 }
 
+#[test]
+fn those_who_make_a_ledger_at_the_same_moment_all_get_it() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        std::thread::scope(|scope| {
+            let openers: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| SqliteLedger::open(&path).map(drop)))
+                .collect();
+            for opener in openers {
+                opener.join().unwrap().unwrap();
+            }
+        });
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn whoever_opens_the_ledger_again_leaves_this_process_its_locks() {

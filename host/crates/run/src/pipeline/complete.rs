@@ -145,9 +145,14 @@ impl Pipeline {
         let told = gaps.clone();
         let change = move |record: &mut Record| record.untold.retain(|gap| !told.contains(gap));
         self.keeping.book.change(DurableChange::Told, change).await?;
+        let stream = self.keeping.book.stream();
         Ok(Some(RunError::Gap {
-            report: self.run.provenance.report.clone(),
-            connection: self.run.provenance.connection.clone(),
+            stream: stream.to_string(),
+            // Without a name: `host gaps` takes no parameters.
+            arguments: match &stream.name {
+                Some(_) => stream.arguments(),
+                None => format!("{} --connection {}", stream.report, stream.connection),
+            },
             gaps,
             backfill: matches!(self.keeping.wanted, RunMode::Backfill { .. }),
         }))

@@ -24,8 +24,7 @@ impl Pipeline {
             return Ok(());
         }
         let error = RunError::Ahead {
-            report: self.run.provenance.report.clone(),
-            connection: self.run.provenance.connection.clone(),
+            stream: self.keeping.book.stream().to_string(),
             arguments: self.keeping.book.stream().arguments(),
             watermark,
             now,

@@ -1,8 +1,11 @@
-//! Warnings about a stream before it is collected: that it begins beside others, or that its parameters have changed.
+//! Warnings about a stream before it is collected: that it begins beside others, that its parameters have changed, or that a run counts for
+//! nobody.
 
 use jiff::Timestamp;
 
-use super::RunStream;
+use super::{LookingRun, RunStream};
+use crate::SetupError;
+use crate::config::Config;
 use base::EVIDENCE;
 
 impl RunStream {
@@ -25,7 +28,7 @@ impl RunStream {
     }
 
     /// A stream that begins beside others of the same source may be one of them under another name.
-    pub(super) fn tell_of_others(&self, start: Option<Timestamp>) {
+    pub(super) fn tell_of_others(&self, config: &Config, start: Option<Timestamp>) {
         let stream = &self.found.stream;
         let begins = match start {
             Some(start) => format!("begins at {start}"),
@@ -33,14 +36,21 @@ impl RunStream {
         };
         if let Some(name) = &stream.name {
             for other in self.found.moved.iter().chain(&self.found.siblings) {
-                // What has a name of its own is another stream.
-                if other.name.is_none() {
-                    tracing::warn!(
+                match &other.name {
+                    None => tracing::warn!(
                         target: EVIDENCE,
                         "{stream} is new and {begins}, beside {other}: if it is to continue that one, stop here and run `host streams \
                          adopt {name} --of {}`",
                         other.arguments()
-                    );
+                    ),
+                    // It may be this one under the name that it had.
+                    Some(old) if config.stream(old).is_none() => tracing::warn!(
+                        target: EVIDENCE,
+                        "{stream} is new and {begins}, beside {other}, which is under no [[streams]] any more: if it is to continue \
+                         that one, stop here and run `host streams rename {old} {name}`"
+                    ),
+                    // What is configured is another stream.
+                    Some(_) => {}
                 }
             }
             return;
@@ -62,6 +72,50 @@ impl RunStream {
                 stream.arguments()
             );
         }
+    }
+}
+
+impl LookingRun {
+    /// Says that the run only looks, and which sinks are given its events again by the next one.
+    pub fn warn(&self) {
+        let again: Vec<_> = self
+            .named
+            .iter()
+            .filter(|name| self.sinks.contains(name))
+            .cloned()
+            .collect();
+        let again = match again.is_empty() {
+            true => String::new(),
+            false => format!(", for the second time to {}", again.join(", ")),
+        };
+        tracing::warn!(
+            target: EVIDENCE,
+            "{} is collected for {}, but this run delivers to {}: what it delivers does not count as collected, and the \
+             next run delivers it again{again}; --ledger FILE makes this run count",
+            self.stream,
+            self.sinks.join(", "),
+            self.named.join(", ")
+        );
+    }
+
+    /// The refusal of a backfill that would count for sinks that get nothing of it.
+    pub fn refuse_backfill(&self) -> SetupError {
+        let left_out: Vec<_> = self
+            .sinks
+            .iter()
+            .filter(|sink| !self.named.contains(sink))
+            .cloned()
+            .collect();
+        let add: Vec<_> = left_out.iter().map(|sink| format!("--sink {sink}")).collect();
+        let message = format!(
+            "this backfill leaves out {}, which {} is collected for",
+            left_out.join(", "),
+            self.stream
+        );
+        SetupError::usage(message).hint(format!(
+            "add {}, or let it count as it is with --ledger FILE",
+            add.join(" ")
+        ))
     }
 }
 
