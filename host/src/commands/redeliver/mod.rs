@@ -356,8 +356,9 @@ impl RedeliveryTotals {
     fn end(&self, delivered: DeliveredEvents) -> Result<(), CliError> {
         if self.unreadable > 0 {
             let left = counted(self.unreadable, "record was left out", "records were left out");
-            return Err(CliError::new(Exit::Partial, format!("{left} as unreadable"))
-                .hint("the warnings name them; with --restart and without --skip-unreadable the first of them ends it"));
+            return Err(CliError::new(Exit::Partial, format!("{left} as unreadable")).hint(
+                "the warnings name them; with --restart and without --skip-unreadable the first of them ends it",
+            ));
         }
         match delivered.dead_lettered {
             0 => Ok(()),
