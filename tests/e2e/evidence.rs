@@ -227,6 +227,28 @@ fn parameters_that_are_refused_for_every_day_lose_none() {
     assert_eq!(once(&receiver), served(&desk, "invalid-login", &period));
 }
 
+#[test]
+fn a_job_that_the_server_forgot_costs_no_day() {
+    let (desk, receiver) = (desk(), Receiver::start());
+    let days = ["2026-02-14T12:00:00Z", "2026-02-15T12:00:00Z", "2026-02-16T12:00:00Z"];
+    for (now, failpoint) in days.into_iter().zip([None, Some("submitted.after:0"), None]) {
+        // Each is another server, which knows nothing of jobs of before.
+        let _server = serve(&desk, &receiver, "rows=10", now, ROUTES);
+        let mut command = desk.host(["run", "invalid-login", "-q", "--now", now]);
+        command.env("EPM_PASSWORD", PASSWORD).env("SECRET", "demo-secret");
+        command.envs(failpoint.map(|place| ("HOST_FAILPOINT", place)));
+        let output = command.output().unwrap();
+        let expected = if failpoint.is_some() { None } else { Some(0) };
+        assert_eq!(output.status.code(), expected, "{now}: {}", stderr(&output));
+    }
+    let listed = json_lines(&host(&desk, &["ledger", "list", "--json"]));
+    assert_eq!(listed[0]["gaps"], Value::Array(vec![]), "{listed:?}");
+    let now = days[2];
+    let _server = serve(&desk, &receiver, "rows=10", now, ROUTES);
+    let expected = served(&desk, "invalid-login", &["--from", "2026-02-14", "--now", now]);
+    assert_eq!(once(&receiver), expected);
+}
+
 /// A command about `invalid-login` that succeeds.
 fn run_of(desk: &TestEnv, command: &str, more: &[&str]) {
     let output = host(desk, &[&[command, "invalid-login"], more].concat());

@@ -241,6 +241,10 @@ fn a_line_that_was_changed_ends_it_after_all_that_stands_before() {
     let taken: Vec<String> = receiver.taken().iter().map(uid).collect();
     assert_eq!(taken.len(), all - 1);
     assert!(!taken.contains(&expected[700]));
+    // It is not delivered by being left out once.
+    let output = redeliver(&desk, "archive.ndjson", "siem", &[]);
+    assert_exit(&output, 8, "1 record was left out");
+    assert_eq!(receiver.taken().len(), all - 1);
 }
 
 #[test]

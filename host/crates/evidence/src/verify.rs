@@ -1,8 +1,9 @@
 //! The check of a folder: all digests computed again, the chain walked from line to line.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use super::chain::{ChainWalk, names_a_document, short, wrong_with};
@@ -13,6 +14,9 @@ use super::report::{EvidenceReport, Expectation, FindingKind};
 
 /// Folders in each other that documents lie in.
 const DEPTH: usize = 4;
+
+/// The finding about a name that leads to a folder, a pipe or a device.
+const NO_FILE: &str = "it is no regular file";
 
 /// Checks a folder of evidence; runs may be under way meanwhile. Blocks.
 ///
@@ -44,7 +48,7 @@ impl FolderCheck<'_> {
     fn new(root: &Path) -> io::Result<FolderCheck<'_>> {
         let mut unnamed = HashSet::new();
         list(root, "", 0, &mut unnamed)?;
-        let pending = pending(&root.join(PENDING))?;
+        let pending = pending(&root.join(PENDING), &mut unnamed)?;
         Ok(FolderCheck {
             root,
             report: EvidenceReport::default(),
@@ -102,7 +106,11 @@ impl FolderCheck<'_> {
         chain: &mut ChainWalk,
         named: &mut HashSet<u128>,
     ) -> io::Result<()> {
-        let mut lines = BufReader::new(File::open(self.root.join(name))?);
+        let Some(file) = regular(&self.root.join(name))? else {
+            self.report.find(FindingKind::Altered, name, None, NO_FILE);
+            return Ok(());
+        };
+        let mut lines = BufReader::new(file);
         let mut number = 0;
         let mut text = Vec::new();
         loop {
@@ -140,9 +148,13 @@ impl FolderCheck<'_> {
             self.report.find(FindingKind::Repeated, name, Some(number), message);
             return Ok(());
         }
-        let file = match File::open(self.root.join(&line.file)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        let file = match regular(&self.root.join(&line.file)) {
+            Ok(Some(file)) => file,
+            Ok(None) => {
+                self.report.find(FindingKind::Altered, &line.file, None, NO_FILE);
+                return Ok(());
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 let message = format!("{name}, line {number}, names it, and it is not there");
                 self.report.find(FindingKind::Missing, &line.file, None, message);
                 return Ok(());
@@ -179,8 +191,19 @@ fn list(root: &Path, below: &str, depth: usize, files: &mut HashSet<String>) -> 
     Ok(())
 }
 
-/// The files in the folder of documents without a line.
-fn pending(folder: &Path) -> io::Result<Vec<(Option<ManifestLine>, String, bool)>> {
+/// Opens a file for reading; none where the name leads to a folder, a pipe or a device, on which nobody is to wait.
+fn regular(path: &Path) -> io::Result<Option<File>> {
+    if !fs::metadata(path)?.is_file() {
+        return Ok(None);
+    }
+    // Another one may be in its place by now.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    Ok(file.metadata()?.is_file().then_some(file))
+}
+
+/// The documents without a line; what else is called as their lines are joins the `unnamed` files.
+fn pending(folder: &Path, unnamed: &mut HashSet<String>) -> io::Result<Vec<(Option<ManifestLine>, String, bool)>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -192,8 +215,12 @@ fn pending(folder: &Path) -> io::Result<Vec<(Option<ManifestLine>, String, bool)
         if !name.ends_with(".json") {
             continue;
         }
-        let mut file = match File::open(folder.join(&name)) {
-            Ok(file) => file,
+        let mut file = match regular(&folder.join(&name)) {
+            Ok(Some(file)) => file,
+            Ok(None) => {
+                unnamed.insert(format!("{PENDING}/{name}"));
+                continue;
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };

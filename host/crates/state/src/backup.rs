@@ -117,11 +117,14 @@ fn copy_store(store: &StoreFile, name: &str, folder: &Path, manifest: &mut Backu
 
 /// Copies the stored tokens, each of which is replaced in one step. Locks and what is being written are no tokens.
 fn copy_tokens(tokens: &Path, folder: &Path, manifest: &mut BackupManifest) -> Result<(), StateError> {
-    let Ok(entries) = std::fs::read_dir(tokens) else {
-        return Ok(());
+    let entries = match std::fs::read_dir(tokens) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(StateError::file(tokens)(error)),
     };
     let to = folder.join(TOKENS);
-    for entry in entries.flatten() {
+    for entry in entries {
+        let entry = entry.map_err(StateError::file(tokens))?;
         let (path, name) = (entry.path(), entry.file_name());
         let Some(name) = name
             .to_str()

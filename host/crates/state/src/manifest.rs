@@ -112,7 +112,11 @@ impl BackupManifest {
             problem,
         };
         let mut text = String::new();
-        let read = File::open(folder.join(NAME)).and_then(|file| file.take(LONGEST).read_to_string(&mut text));
+        let path = folder.join(NAME);
+        if path.metadata().is_ok_and(|about| !about.is_file()) {
+            return Err(problem(format!("{NAME} is no regular file")));
+        }
+        let read = File::open(&path).and_then(|file| file.take(LONGEST).read_to_string(&mut text));
         read.map_err(|error| problem(format!("{NAME}: {error}")))?;
         let sealed: Sealed =
             serde_json::from_str(&text).map_err(|error| problem(format!("{NAME} cannot be read: {error}")))?;
@@ -147,7 +151,8 @@ impl BackupManifest {
 
     /// The bytes of all files.
     pub fn bytes(&self) -> u64 {
-        self.files.values().map(|file| file.bytes).sum()
+        let bytes = self.files.values().map(|file| file.bytes);
+        bytes.fold(0, u64::saturating_add)
     }
 }
 
@@ -181,6 +186,25 @@ mod tests {
             rejected_rows: 0,
             files: BTreeMap::from([("ledger.db-spool/a".into(), file)]),
         }
+    }
+
+    #[test]
+    fn bytes_that_nobody_wrote_do_not_overflow() {
+        let file = |bytes| BackupFile {
+            bytes,
+            sha256: String::new(),
+        };
+        let mut manifest = manifest();
+        manifest.files = BTreeMap::from([("tokens/a".into(), file(u64::MAX)), ("tokens/b".into(), file(1))]);
+        assert_eq!(manifest.bytes(), u64::MAX);
+    }
+
+    #[test]
+    fn a_folder_in_the_place_of_a_manifest_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join(NAME)).unwrap();
+        let error = Manifest::read(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("no regular file"), "{error}");
     }
 
     #[test]

@@ -275,6 +275,8 @@ impl Redelivering<'_> {
             .as_ref()
             .and_then(|delivery| delivery.progress.of(&file.name))
             .cloned();
+        // They are not delivered, whoever left them out.
+        self.totals.unreadable += before.as_ref().map_or(0, |before| before.left_out);
         if let Some(before) = &before
             && before.done
             && (before.size, &before.version) == (file.size, &file.version)
@@ -375,8 +377,9 @@ impl RedeliveryTotals {
     fn end(&self, delivered: DeliveredEvents) -> Result<(), CliError> {
         if self.unreadable > 0 {
             let left = counted(self.unreadable, "record was left out", "records were left out");
-            return Err(CliError::new(Exit::Partial, format!("{left} as unreadable"))
-                .hint("the warnings name them; without --skip-unreadable the first of them ends the redelivery"));
+            return Err(CliError::new(Exit::Partial, format!("{left} as unreadable")).hint(
+                "the warnings name them; with --restart and without --skip-unreadable the first of them ends it",
+            ));
         }
         match delivered.dead_lettered {
             0 => Ok(()),

@@ -25,6 +25,9 @@ pub struct FileProgress {
     pub records: u64,
     /// The SHA-256 of these records.
     pub sha256: String,
+    /// Those among them that were left out because they cannot be read.
+    #[serde(default)]
+    pub left_out: u64,
     /// True once all of its records are.
     pub done: bool,
 }
@@ -39,6 +42,7 @@ impl FileProgress {
             version: version.to_owned(),
             records: 0,
             sha256: String::new(),
+            left_out: 0,
             done: false,
         }
     }

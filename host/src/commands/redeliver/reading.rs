@@ -92,6 +92,7 @@ pub fn read(
         if reading.digest() != before.sha256 {
             return Err(changed(before));
         }
+        reading.batch.after.left_out = before.left_out;
     }
     for record in reader {
         let record = match record {
@@ -105,7 +106,10 @@ pub fn read(
                 }
             }
             Ok(None) => reading.batch.skipped += 1,
-            Err(failure) if rules.skip_unreadable => reading.leave_out(&failure),
+            Err(failure) if rules.skip_unreadable => {
+                reading.leave_out(&failure);
+                reading.batch.after.left_out += 1;
+            }
             Err(failure) => {
                 reading.flush();
                 return Err(failure);

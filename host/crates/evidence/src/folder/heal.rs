@@ -15,10 +15,15 @@ use super::{PENDING, manifest};
 /// work on stays. The folder's lock is held.
 pub(super) fn heal(root: &Path, today: Date) -> io::Result<()> {
     for entry in fs::read_dir(root.join(PENDING))? {
-        let name = entry?.file_name();
+        let entry = entry?;
+        let name = entry.file_name();
         let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".json")) else {
             continue;
         };
+        // Nobody is to wait for a pipe, and a check says that it is there.
+        if !entry.file_type()?.is_file() {
+            continue;
+        }
         let file = match OpenOptions::new().read(true).write(true).open(path(root, id, "json")) {
             Ok(file) => file,
             // Whoever was at work on it has ended it.

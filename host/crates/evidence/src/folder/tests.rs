@@ -195,6 +195,40 @@ fn whatever_is_changed_is_found() {
     assert_eq!(junk, [FindingKind::Altered, FindingKind::Extra]);
 }
 
+/// Puts a pipe that nobody writes to in the place of whatever has that name.
+fn pipe(path: &Path) {
+    let _ = fs::remove_file(path);
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        path,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .unwrap();
+}
+
+#[test]
+fn what_is_no_file_is_found_and_waited_for_by_nobody() {
+    let changed = |change: &dyn Fn(&Path)| {
+        let (_above, root) = filled(3);
+        change(&root);
+        EvidenceFolder::open(&root, false).unwrap();
+        kinds(&root)
+    };
+    let file = |root: &Path| root.join(&lines(root)[1].file);
+    assert_eq!(changed(&|root| pipe(&file(root))), [FindingKind::Altered]);
+    let folder = changed(&|root| {
+        fs::remove_file(file(root)).unwrap();
+        fs::create_dir(file(root)).unwrap();
+    });
+    assert_eq!(folder[0], FindingKind::Altered);
+    let manifest = changed(&|root| pipe(&root.join("manifest-2001-01-01.ndjson")));
+    assert_eq!(manifest, [FindingKind::Altered]);
+    let pending = changed(&|root| pipe(&root.join(PENDING).join("x.json")));
+    assert_eq!(pending, [FindingKind::Extra]);
+}
+
 #[test]
 fn lines_that_are_missing_at_an_end_are_found_by_what_was_noted() {
     let (_above, root) = filled(3);

@@ -6,7 +6,7 @@ use super::commit::UncommittedWindow;
 use super::dedup::Deduplicator;
 use super::finality::is_final;
 use super::prefetch::PrefetchedWindow;
-use super::refused::refused_dates;
+use super::refused::{may_be_gone, refused_dates};
 use crate::RunError;
 use crate::fan_out::FlushOutcome;
 use crate::pipeline::Pipeline;
@@ -90,7 +90,7 @@ impl Pipeline {
         let step = self.deliver(underway, next, pending).await;
         if let Err(error) = &step
             && is_final(error, &underway.window)
-            && !refused_dates(error)
+            && !(refused_dates(error) && may_be_gone(&underway.window))
         {
             let reason = in_one_line(error);
             self.keeping.book.give_up(&underway.window.name, reason).await?;

@@ -33,7 +33,7 @@ use base::blocking;
 use deliver::WindowOutcome;
 use ledger::{Interval, Record};
 use prefetch::{PrefetchedWindow, Prefetcher};
-use refused::{RefusedDays, refused_dates};
+use refused::{RefusedDays, anew, may_be_gone, refused_dates};
 use sandbox::Granularity;
 use schedule::{Planned, Schedule};
 use sink::in_one_line;
@@ -214,11 +214,16 @@ impl Windows<'_> {
             Ok(WindowOutcome::Committed | WindowOutcome::Waits) => {}
             Ok(WindowOutcome::AtClose(done)) => self.pending.push(*done),
             Ok(WindowOutcome::Over) => return Ok(self.break_off().await),
-            Err(error) if book.outlives() && refused_dates(&error) => {
+            Err(error) if book.outlives() && refused_dates(&error) && may_be_gone(&underway.window) => {
                 let reason = in_one_line(&error);
                 book.give_up_refused(&underway.window.name, reason).await?;
                 self.ahead.forgive();
-                if let Some(rest) = self.refused.put(&underway.window, error) {
+                // What an earlier run asked for says nothing of the dates.
+                let left = match underway.window.clock == self.pipeline.clock() {
+                    true => self.refused.put(&underway.window, error),
+                    false => Some(anew(&underway.window)),
+                };
+                if let Some(rest) = left {
                     let window = self.pipeline.in_flight(self.all, rest, underway.window.again);
                     self.begin(window).await?;
                     self.all += 1;
