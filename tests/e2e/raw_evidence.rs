@@ -80,10 +80,7 @@ fn every_document_of_every_report_is_kept_and_verified() {
             assert_eq!(line["run"], summary["run_id"], "{line}");
             assert_eq!(line["plugin"], summary["plugin"]["sha256"], "{line}");
             assert_eq!(line["stream"]["report"], report, "{line}");
-            assert!(
-                is_hex(&line["stream"]["id"], 32) && is_hex(&line["prev"], 64),
-                "{line}"
-            );
+            assert!(is_hex(&line["stream"]["id"], 32) && is_hex(&line["prev"], 64), "{line}");
             assert_eq!(
                 line["request"]["status"].as_u64(),
                 (content != "records").then_some(200),

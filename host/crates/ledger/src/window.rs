@@ -181,9 +181,9 @@ impl InFlight {
         !self.fetches.is_empty() && self.fetches.iter().all(here)
     }
 
-    /// The sinks that it waits for: some have it already, and these have not. None of a window that no sink has yet.
+    /// The sinks that it waits for: others have it already, and these have not. None of a window that is for all and that no sink has yet.
     pub fn waits_for(&self) -> impl Iterator<Item = &String> {
-        let waits = self.end.is_some();
+        let waits = self.end.is_some() || self.fills;
         self.only
             .iter()
             .filter(move |sink| waits && !self.answered.contains(sink))

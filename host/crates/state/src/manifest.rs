@@ -203,7 +203,7 @@ mod tests {
     fn a_folder_in_the_place_of_a_manifest_is_none() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join(NAME)).unwrap();
-        let error = Manifest::read(folder.path()).unwrap_err();
+        let error = BackupManifest::read(folder.path()).unwrap_err();
         assert!(error.to_string().contains("no regular file"), "{error}");
     }
 

@@ -185,7 +185,67 @@ fn another_name(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::stream_ledger::StreamFacts;
+    use ledger::memory::MemoryLedger;
+    use ledger::{Interval, Ledger, NewIds, Stream};
+
+    #[tokio::test]
+    async fn a_window_that_waits_knows_the_ids_of_those_before_it_in_the_same_commit() {
+        let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::default());
+        let spool = tempfile::tempdir().unwrap();
+        let stream = Stream::new("epm", "audit-events", &[]);
+        let facts = StreamFacts::default();
+        let book = StreamLedger::open(ledger, stream, facts, spool.path().into())
+            .await
+            .unwrap();
+        let day = jiff::civil::date(2026, 3, 5);
+        let ids = |ids: std::ops::Range<u32>| {
+            let mut new = NewIds::default();
+            ids.for_each(|id| new.note(day, KnownIds::short(&id.to_string())));
+            new.collect()
+        };
+        let hour = |hour: i64| Timestamp::from_second(1_772_668_800 + hour * 3600).unwrap();
+        let period = move |name: &str| match name {
+            "first" => Interval::new(hour(0), hour(2)),
+            _ => Interval::new(hour(1), hour(3)),
+        };
+        book.change(DurableChange::Planned, move |record| {
+            record.recent = BTreeMap::new();
+            record.windows = ["first", "second"]
+                .map(|name| {
+                    Arc::new(InFlight {
+                        name: name.into(),
+                        period: period(name),
+                        settled: period(name).to,
+                        ..InFlight::default()
+                    })
+                })
+                .into();
+        })
+        .await
+        .unwrap();
+        let answers = |name: &str, ids: KnownIds| WindowAnswers {
+            end: WindowEnd {
+                name: name.into(),
+                ..WindowEnd::default()
+            },
+            ids,
+            targets: vec!["up".into(), "down".into()],
+            answered: vec!["up".into()],
+        };
+        let both = vec![answers("first", ids(0..12)), answers("second", ids(12..13))];
+        book.commit(both, None).await.unwrap();
+        let record = book.record();
+        let mut known = Vec::new();
+        for window in &record.windows {
+            known.push(book.known_before(window.known.as_ref().unwrap()).await.unwrap());
+        }
+        assert_eq!(known, [KnownIds::default(), ids(0..12)]);
+        assert_eq!(book.known().await, ids(0..13));
+    }
 
     #[test]
     fn each_fetch_of_a_window_has_a_name_of_its_own() {

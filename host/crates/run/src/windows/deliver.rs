@@ -174,10 +174,10 @@ impl Pipeline {
             });
         }
         if done.answers.answered.is_empty() && !down.is_empty() {
-            // Nobody has it. The next run delivers it to all of them.
-            return Ok(match window.end {
-                Some(_) => WindowOutcome::Waits,
-                None => WindowOutcome::Over,
+            // Nobody has it. The next run delivers it to all of them; what only fills a gap of some holds nobody else up.
+            return Ok(match window.end.is_some() || window.fills {
+                true => WindowOutcome::Waits,
+                false => WindowOutcome::Over,
             });
         }
         let whole = done
