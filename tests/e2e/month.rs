@@ -149,9 +149,13 @@ impl SimulatedMonth {
 
     /// The ids of the events of a file, in its order.
     fn lines(&self, file: &str) -> Vec<String> {
+        ids(&self.events(file))
+    }
+
+    /// The events in a file, in order; none where there is no file.
+    fn events(&self, file: &str) -> Vec<Value> {
         let text = std::fs::read_to_string(self.desk.path().join(file)).unwrap_or_default();
-        let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        ids(&events)
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     fn no_dead_letters(&self) {

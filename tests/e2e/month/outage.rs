@@ -147,3 +147,41 @@ fn a_sink_that_is_down_for_three_days_holds_nobody_up_and_gets_all_of_it_once_an
 fn three_days_of_pages_wait_for_a_sink_that_is_down() {
     three_days("audit-events", "2026-03-06T05:45:00Z");
 }
+
+#[test]
+fn a_window_that_a_killed_run_left_and_one_that_looks_back_into_it_wait_for_a_sink_and_double_nothing() {
+    let (mut site, down) = (SimulatedMonth::begin("2026-03-05T02:00:00Z"), Receiver::start());
+    site.configure(&[
+        &site.domain("domain"),
+        &file("archive", "archive.ndjson"),
+        &http("down", &down),
+        &stream("audits", "audit-events", "domain", ""),
+        &route(Some("audits"), &["archive", "down"]),
+    ]);
+    site.ends(0, &["run", "audits"]);
+    site.go_to("2026-03-05T07:00:00Z");
+    let killed = site
+        .desk
+        .host(["run", "audits"])
+        .env("HOST_NOW", &site.now)
+        .env("SECRET", "demo-secret")
+        .env("HOST_FAILPOINT", "planned.after:0")
+        .output()
+        .unwrap();
+    assert_eq!(killed.status.code(), None);
+    down.set_down(true);
+    site.go_to("2026-03-05T07:05:00Z");
+    site.ends(7, &["run", "audits"]);
+    assert_eq!(at(&site.stream("audits"), "down")["waiting"], 2);
+    down.set_down(false);
+    site.go_to("2026-03-05T07:10:00Z");
+    site.ends(0, &["run", "audits"]);
+    let archived = site.events("archive.ndjson");
+    let [from, to] = ["2026-03-05T06:05:00Z", "2026-03-05T06:45:00Z"].map(|at| {
+        let at: jiff::Timestamp = at.parse().unwrap();
+        at.as_millisecond()
+    });
+    let in_both = |event: &Value| (from..to).contains(&event["time"].as_i64().unwrap());
+    assert!(archived.iter().any(in_both), "the windows share events");
+    assert_eq!(taken(&down), ids(&archived));
+}

@@ -183,6 +183,10 @@ impl Pipeline {
         let whole = done
             .answers
             .is_whole(book.record().window(&window.name).map(AsRef::as_ref));
+        if !whole && window.end.is_none() && !pending.is_empty() {
+            // Whoever reads it again has to know the ids of those before it, and these are noted when the sinks are closed.
+            return Ok(WindowOutcome::AtClose(Box::new(done)));
+        }
         self.commit(vec![done], next).await?;
         Ok(match whole {
             true => WindowOutcome::Committed,
