@@ -223,9 +223,10 @@ impl Record {
         }
     }
 
-    /// Notes periods that lie before the beginning of a window's sinks as theirs.
+    /// Notes periods that lie before the beginning of a window's sinks as theirs, where these got all of them: of another window
+    /// events were left out that others had before.
     pub(super) fn give_before(&mut self, window: &InFlight, parts: &[Interval]) {
-        if !window.fills && !window.named {
+        if !window.fills && !window.again {
             return;
         }
         for (sink, place) in &mut self.places {

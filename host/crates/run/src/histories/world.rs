@@ -303,7 +303,8 @@ impl World {
                     continue;
                 }
                 self.seen.note("window answered later");
-                let earlier = old.windows.iter().take(place);
+                // A gap of one sink is filled when its turn comes, whatever waits besides.
+                let earlier = old.windows.iter().take(place).filter(|earlier| earlier.fills == window.fills);
                 let left = earlier.filter(|earlier| {
                     let now = new.window(&earlier.name);
                     now.is_some_and(|now| waits(now, sink))
