@@ -93,7 +93,7 @@ fn events_arrive_over_http() {
         let arrived = collector.records(1).len();
 
         let output = deliver(&desk, &server, &url, &more);
-        assert_eq!(output.status.code(), Some(8), "{}", stderr(&output));
+        assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
         assert!(stderr(&output).contains("401"), "{}", stderr(&output));
         assert_eq!(collector.records(1).len(), arrived);
     }
@@ -123,7 +123,7 @@ fn events_arrive_over_grpc_with_tls_and_a_credential() {
         (format!("{url}, {auth}"), "certificate"),
     ] {
         let output = deliver(&desk, &server, &endpoint, more);
-        assert_eq!(output.status.code(), Some(8), "{}", stderr(&output));
+        assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
         assert!(stderr(&output).contains(said), "{said}: {}", stderr(&output));
         assert_unseen(&[TOKEN], &output, desk.path());
     }

@@ -68,6 +68,8 @@ impl ObjectStoreConfig {
                 .map_err(|_| SetupError::usage(format!("{}: the lock ends at no time", context.name)))?;
             headers.insert("x-amz-object-lock-mode", HeaderValue::from_static(lock.mode));
             headers.insert("x-amz-object-lock-retain-until-date", until);
+            // An object with a lock is not taken without a checksum whose algorithm is named.
+            headers.insert("x-amz-sdk-checksum-algorithm", HeaderValue::from_static("SHA256"));
         }
         let (puts, put_secrets) = bucket.open_with(context.name, headers)?;
         let (reads, read_secrets) = bucket.open_with(context.name, HeaderMap::new())?;
