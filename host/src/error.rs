@@ -78,6 +78,8 @@ pub struct CliError {
     pub hint: Option<String>,
     /// A line that comes after the error on stderr, as it is.
     pub after: Option<String>,
+    /// Set where a server did not accept the credentials.
+    pub is_sign_in: bool,
 }
 
 impl CliError {
@@ -90,6 +92,7 @@ impl CliError {
             own_words: None,
             hint: None,
             after: None,
+            is_sign_in: false,
         }
     }
 
@@ -107,6 +110,7 @@ impl CliError {
             own_words: None,
             hint: None,
             after: None,
+            is_sign_in: false,
         }
     }
 
@@ -237,6 +241,7 @@ impl From<FetchError> for CliError {
         CliError {
             code: error.code(),
             own_words: Some(error.own_words().into_boxed_str()),
+            is_sign_in: error.is_sign_in(),
             ..CliError::told(exit_of(error.kind()), &error, error.hint())
         }
     }

@@ -402,3 +402,35 @@ fn all_streams_are_refused_where_they_cannot_run_beside_each_other() {
     refused(&host(&desk, &["run", "--jobs", "2", "user-login"]), "--all");
     refused(&host(&desk, &["run"]), "PLUGIN");
 }
+
+#[test]
+fn a_wrong_password_is_tried_once_for_all_streams_of_a_connection() {
+    let (desk, receiver) = (desk(), Receiver::start());
+    let streams: String = [("one", "user-login"), ("two", "invalid-login"), ("three", "user-audit")]
+        .iter()
+        .map(|(name, report)| stream(name, report, ""))
+        .collect();
+    let server = serve(&desk, &receiver, TIMES[0], &(streams + ROUTES));
+    let wrong = |arguments: &[&str]| {
+        let mut command = desk.host(arguments);
+        command.env("EPM_PASSWORD", "wrong").env("SECRET", "").output().unwrap()
+    };
+    let output = wrong(&["run", "one", "--now", TIMES[0]]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let alone = server.seen().len();
+    let output = wrong(&["run", "--all", "--now", TIMES[0], "--summary", "all.jsonl"]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert_eq!(server.seen().len(), 2 * alone, "{:?}", server.seen());
+    for name in ["two", "three"] {
+        let line = said.lines().find(|line| line.starts_with(name)).unwrap_or(&said);
+        assert!(
+            line.contains("the connection epm was refused for the stream one"),
+            "{line}"
+        );
+    }
+    let text = std::fs::read_to_string(desk.path().join("all.jsonl")).unwrap();
+    let summaries = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let exits: Vec<_> = summaries.map(|summary| summary["exit"].clone()).collect();
+    assert_eq!(exits, [3, 3, 3]);
+}

@@ -67,6 +67,7 @@ pub async fn demo(args: &DemoArgs, talk: &OutputOptions) -> Result<(), CliError>
             Rejects::default(),
             talk,
             &stop,
+            &tokio_util::sync::CancellationToken::new(),
         )
         .await?;
         match result {

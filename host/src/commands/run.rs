@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use crate::args::{BackfillArgs, OutputOptions, RunArgs};
 use crate::commands::asked;
@@ -76,6 +77,7 @@ async fn alone(args: &RunArgs, wanted: RunMode, talk: &OutputOptions, account: &
         talk,
         stop: &stop,
         is_alone: true,
+        answered: &CancellationToken::new(),
     };
     carry_out(args, wanted, surroundings, account).await
 }
@@ -89,6 +91,8 @@ pub(super) struct RunSurroundings<'a> {
     pub(super) stop: &'a Shutdown,
     /// False where other runs are beside it: its deadline is that of all, and whoever carries them out says how it ended.
     pub(super) is_alone: bool,
+    /// Cancelled once the server has accepted the credentials.
+    pub(super) answered: &'a CancellationToken,
 }
 
 /// Carries a run out.
@@ -98,7 +102,12 @@ pub(super) async fn carry_out(
     surroundings: RunSurroundings<'_>,
     account: &RunAccount,
 ) -> Result<(), CliError> {
-    let RunSurroundings { talk, stop, is_alone } = surroundings;
+    let RunSurroundings {
+        talk,
+        stop,
+        is_alone,
+        answered,
+    } = surroundings;
     let cut_short = account.clone();
     stop.at_last(move |exit| cut_short.cut_short(exit));
     let report = prepare(args, account.run_id()).await?;
@@ -173,7 +182,10 @@ pub(super) async fn carry_out(
         Some(_) => "progress is saved; run the same command again to continue",
         None => "without a ledger nothing is kept: the next run starts over",
     });
-    let (done, result) = execute(report, settings, sinks, provenance, keeping, rejects, talk, stop).await?;
+    let (done, result) = execute(
+        report, settings, sinks, provenance, keeping, rejects, talk, stop, answered,
+    )
+    .await?;
     let result = match outcome(result, &done, args.strict, stop) {
         Ok(()) => recorded_whole(args.record.clone()).await,
         failed => failed,
@@ -306,8 +318,9 @@ pub async fn execute(
     rejects: Rejects,
     talk: &OutputOptions,
     stop: &Shutdown,
+    answered: &CancellationToken,
 ) -> Result<(Summary, Result<(), RunError>), CliError> {
-    let progress = Arc::new(ProgressLine::start(talk, &report.description.name));
+    let progress = Arc::new(ProgressLine::start(talk, &report.description.name).telling(answered.clone()));
     let watcher: Arc<dyn fetch::FetchProgress> = progress.clone();
     // A recording is no server: what it answers was kept when it was made, or was not to be.
     let keeps = !matches!(settings.exchange, Exchange::Replay { .. });

@@ -1,7 +1,10 @@
 //! `host run --all`: every configured stream in one process, side by side.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::run::{RunSurroundings, carry_out};
@@ -12,7 +15,7 @@ use crate::render::closing;
 use crate::render::summary::{RunAccount, SummaryLines};
 use crate::stop::Shutdown;
 use ::run::RunMode;
-use setup::config::{Config, SinkKind};
+use setup::config::{Config, SinkKind, StreamEntry};
 use setup::run_ledger::routed;
 
 /// Streams that are run at once, unless said otherwise.
@@ -37,6 +40,22 @@ const ORDER: [Exit; 12] = [
     Exit::Done,
 ];
 
+/// The standing of a connection's credentials in this command.
+enum Credentials {
+    /// One stream tries them, and others wait for it: many wrong attempts at once lock an account.
+    Tried,
+    Accepted,
+    /// They were refused for the stream of that name.
+    Refused(String),
+}
+
+/// A stream that has ended.
+struct EndedStream<'a> {
+    entry: &'a StreamEntry,
+    exit: Exit,
+    is_sign_in: bool,
+}
+
 /// Runs all streams, and exits as the worst of them.
 pub async fn run(args: &RunCommandArgs, talk: &OutputOptions) -> Result<(), CliError> {
     let config = match configured(args).await {
@@ -57,19 +76,47 @@ pub async fn run(args: &RunCommandArgs, talk: &OutputOptions) -> Result<(), CliE
     stop.set_resume_hint("progress is saved; run the same command again to continue");
     let jobs = usize::from(args.jobs.unwrap_or(JOBS));
     let mut exits = vec![Exit::Done];
-    let mut waiting = config.streams.iter().map(|stream| stream.name.as_str());
+    let mut waiting: VecDeque<&StreamEntry> = config.streams.iter().collect();
+    let mut credentials: BTreeMap<&str, Credentials> = BTreeMap::new();
+    let mut trials = FuturesUnordered::new();
     let mut under_way = FuturesUnordered::new();
     loop {
         while under_way.len() < jobs
             && !stop.token.is_cancelled()
-            && let Some(name) = waiting.next()
+            && let Some(entry) = next(&mut waiting, &credentials)
         {
-            under_way.push(one(name, args, talk, &stop, &lines));
+            let connection = entry.connection.as_str();
+            let answered = CancellationToken::new();
+            let mut refused_for = None;
+            match credentials.get(connection) {
+                Some(Credentials::Refused(name)) => refused_for = Some(name.clone()),
+                Some(_) => {}
+                None => {
+                    credentials.insert(connection, Credentials::Tried);
+                    let trial = answered.clone();
+                    trials.push(async move {
+                        trial.cancelled().await;
+                        connection
+                    });
+                }
+            }
+            under_way.push(one(entry, refused_for, answered, args, talk, &stop, &lines));
         }
-        let Some(exit) = under_way.next().await else { break };
-        exits.push(exit);
+        tokio::select! {
+            biased;
+            Some(connection) = trials.next(), if !trials.is_empty() => {
+                if matches!(credentials.get(connection), Some(Credentials::Tried)) {
+                    credentials.insert(connection, Credentials::Accepted);
+                }
+            }
+            ended = under_way.next() => {
+                let Some(ended) = ended else { break };
+                exits.push(ended.exit);
+                note(&mut credentials, &ended);
+            }
+        }
     }
-    let left: Vec<_> = waiting.collect();
+    let left: Vec<_> = waiting.iter().map(|entry| entry.name.as_str()).collect();
     if let Some(exit) = stop.asked().filter(|_| !left.is_empty()) {
         exits.push(exit);
         let failure = stop.failure();
@@ -102,8 +149,48 @@ async fn configured(args: &RunCommandArgs) -> Result<Config, CliError> {
     Ok(config)
 }
 
-/// Runs one stream as by its name, says how it ended, and with which exit.
-async fn one(name: &str, args: &RunCommandArgs, talk: &OutputOptions, stop: &Shutdown, lines: &SummaryLines) -> Exit {
+/// The next stream that may begin: none of a connection whose credentials another one tries just now.
+fn next<'a>(
+    waiting: &mut VecDeque<&'a StreamEntry>,
+    credentials: &BTreeMap<&str, Credentials>,
+) -> Option<&'a StreamEntry> {
+    let may_begin =
+        |entry: &&StreamEntry| !matches!(credentials.get(entry.connection.as_str()), Some(Credentials::Tried));
+    let index = waiting.iter().position(may_begin)?;
+    waiting.remove(index)
+}
+
+/// Notes what the end of a stream says of the credentials of its connection.
+fn note<'a>(credentials: &mut BTreeMap<&'a str, Credentials>, ended: &EndedStream<'a>) {
+    let connection = ended.entry.connection.as_str();
+    match credentials.get(connection) {
+        Some(Credentials::Refused(_)) => {}
+        _ if ended.is_sign_in => {
+            credentials.insert(connection, Credentials::Refused(ended.entry.name.clone()));
+        }
+        // Who lacks a role has signed in; where the server cannot be reached, nobody signs in wrongly.
+        Some(Credentials::Tried) if matches!(ended.exit, Exit::Refused | Exit::Unavailable) => {
+            credentials.insert(connection, Credentials::Accepted);
+        }
+        // It may have asked nothing, so the next one tries.
+        Some(Credentials::Tried) => {
+            credentials.remove(connection);
+        }
+        _ => {}
+    }
+}
+
+/// Runs one stream as by its name, unless the credentials of its connection were refused, and says how it ended.
+async fn one<'a>(
+    entry: &'a StreamEntry,
+    refused_for: Option<String>,
+    answered: CancellationToken,
+    args: &RunCommandArgs,
+    talk: &OutputOptions,
+    stop: &Shutdown,
+    lines: &SummaryLines,
+) -> EndedStream<'a> {
+    let name = entry.name.as_str();
     let messages = RunMessages::of(name);
     let args = RunArgs {
         report: ReportArgs {
@@ -124,21 +211,46 @@ async fn one(name: &str, args: &RunCommandArgs, talk: &OutputOptions, stop: &Shu
             talk: &quiet,
             stop,
             is_alone: false,
+            answered: &answered,
         };
         let account = match RunAccount::open(&args) {
             Ok(account) => account,
-            Err(failure) => return failure.exit,
+            Err(failure) => {
+                failure.print(talk.log_format);
+                return (failure.exit, false);
+            }
         };
         account.know(|summary| summary.stream = Some(name.to_owned()));
         lines.add(&account);
-        let result = carry_out(&args, RunMode::Incremental, surroundings, &account).await;
+        let result = match refused_for {
+            Some(other) => {
+                account.know(|summary| {
+                    summary.plugin.name.clone_from(&entry.report);
+                    summary.connection.clone_from(&entry.connection);
+                });
+                let connection = &entry.connection;
+                Err(CliError::new(
+                    Exit::Refused,
+                    format!("not begun: the connection {connection} was refused for the stream {other}"),
+                )
+                .hint("set the credentials of the connection right, then run the same command again"))
+            }
+            None => carry_out(&args, RunMode::Incremental, surroundings, &account).await,
+        };
         let result = account.end(result).await;
         let summary = account.know(|summary| summary.clone());
         closing::tell_of_one(name, &summary, &result, talk);
         lines.ended(&account);
-        result.err().map_or(Exit::Done, |failure| failure.exit)
+        result
+            .err()
+            .map_or((Exit::Done, false), |failure| (failure.exit, failure.is_sign_in))
     };
-    carried_out.instrument(messages.span()).await
+    let (exit, is_sign_in) = carried_out.instrument(messages.span()).await;
+    EndedStream {
+        entry,
+        exit,
+        is_sign_in,
+    }
 }
 
 /// The worst of some exits.
@@ -176,6 +288,31 @@ fn check_stdout(config: &Config) -> Result<(), CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wrong_credentials_are_tried_by_one_stream_alone() {
+        let of = |name: &str| format!("[[streams]]\nname = \"{name}\"\nreport = \"user-login\"\nconnection = \"a\"\n");
+        let begin = "[connections.a]\nkind = \"epm\"\nurl = \"https://a.example\"\n";
+        let config = Config::parse(&format!("{begin}{}{}", of("x"), of("y"))).unwrap();
+        let mut waiting: VecDeque<_> = config.streams.iter().collect();
+        let mut credentials = BTreeMap::new();
+        let entry = next(&mut waiting, &credentials).unwrap();
+        credentials.insert("a", Credentials::Tried);
+        assert!(next(&mut waiting, &credentials).is_none());
+        let ended = |exit, is_sign_in| EndedStream {
+            entry,
+            exit,
+            is_sign_in,
+        };
+        note(&mut credentials, &ended(Exit::Busy, false));
+        assert!(credentials.is_empty());
+        credentials.insert("a", Credentials::Tried);
+        note(&mut credentials, &ended(Exit::Refused, false));
+        assert!(matches!(credentials.get("a"), Some(Credentials::Accepted)));
+        note(&mut credentials, &ended(Exit::Refused, true));
+        assert!(matches!(credentials.get("a"), Some(Credentials::Refused(name)) if name == "x"));
+        assert_eq!(next(&mut waiting, &credentials).unwrap().name, "y");
+    }
 
     #[test]
     fn the_worst_exit_is_the_one_that_a_person_has_to_see_to_first() {

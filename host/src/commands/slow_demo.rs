@@ -235,6 +235,7 @@ impl DemoStage {
             Rejects::default(),
             talk,
             stop,
+            &tokio_util::sync::CancellationToken::new(),
         )
         .await?;
         match result {

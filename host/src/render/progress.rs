@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio_util::sync::CancellationToken;
 
 use crate::args::{OutputOptions, When};
 use crate::render::screen;
@@ -22,9 +23,17 @@ pub struct ProgressLine {
     windows: AtomicUsize,
     /// Polls of all jobs.
     polls: AtomicU64,
+    /// Cancelled once the server has answered: it accepted the credentials.
+    answered: CancellationToken,
 }
 
 impl ProgressLine {
+    /// The line, which tells by a token when the server has accepted the credentials.
+    pub fn telling(mut self, answered: CancellationToken) -> ProgressLine {
+        self.answered = answered;
+        self
+    }
+
     /// Starts the line.
     pub fn start(talk: &OutputOptions, what: &str) -> ProgressLine {
         let shown = talk.progress == When::Auto && !talk.quiet && talk.verbose == 0 && std::io::stderr().is_terminal();
@@ -49,6 +58,7 @@ impl ProgressLine {
             job: Mutex::new(None),
             windows: AtomicUsize::new(0),
             polls: AtomicU64::new(0),
+            answered: CancellationToken::new(),
         }
     }
 
@@ -70,6 +80,7 @@ impl Drop for ProgressLine {
 
 impl fetch::FetchProgress for ProgressLine {
     fn submitted(&self, link: &str) {
+        self.answered.cancel();
         // The link ends with the job's id.
         let id = link.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         let id = id.escape_debug().to_string();
@@ -90,6 +101,7 @@ impl fetch::FetchProgress for ProgressLine {
     }
 
     fn polled(&self, polls: u64) {
+        self.answered.cancel();
         let all = self.polls.fetch_add(1, Ordering::Relaxed) + 1;
         let times = |count| counted(count, "time", "times");
         let windows = self.windows.load(Ordering::Relaxed);
@@ -110,6 +122,7 @@ impl fetch::FetchProgress for ProgressLine {
     }
 
     fn received(&self, bytes: u64, total: Option<u64>) {
+        self.answered.cancel();
         let of = total
             .map(|total| format!(" of {}", indicatif::HumanBytes(total)))
             .unwrap_or_default();
@@ -118,6 +131,7 @@ impl fetch::FetchProgress for ProgressLine {
     }
 
     fn records(&self, records: u64, total: Option<u64>) {
+        self.answered.cancel();
         let of = total.map(|_| format!("{} of ", indicatif::HumanCount(records)));
         let all = indicatif::HumanCount(total.unwrap_or(records));
         self.bar.set_message(format!(

@@ -264,6 +264,14 @@ impl FetchError {
         }
     }
 
+    /// True where the server did not accept the credentials of the connection.
+    pub fn is_sign_in(&self) -> bool {
+        match self {
+            FetchError::Remote(error) | FetchError::NoStatus(error) => error.is_sign_in(),
+            _ => false,
+        }
+    }
+
     /// The server's own error code, where it gave one.
     pub fn remote_code(&self) -> Option<&str> {
         match self {

@@ -293,6 +293,17 @@ impl RemoteError {
         }
     }
 
+    /// True where the server did not accept the credentials: it would not accept them for another request either.
+    pub fn is_sign_in(&self) -> bool {
+        match self {
+            RemoteError::Refused { status, .. } => *status == StatusCode::UNAUTHORIZED,
+            RemoteError::TokenRefused { .. } | RemoteError::SignIn { .. } => true,
+            RemoteError::NoToken { cause } | RemoteError::Redirected { cause } => cause.is_sign_in(),
+            RemoteError::GaveUp { last, .. } => last.is_sign_in(),
+            _ => false,
+        }
+    }
+
     /// The remedy, for the user.
     pub fn hint(&self) -> Option<String> {
         let text = match self {

@@ -1,6 +1,6 @@
 //! A backup in the place of the state.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -128,6 +128,7 @@ impl<'a> Restore<'a> {
     /// Where a process has the state open by now, or files cannot be copied or renamed. Until the first is renamed nothing has
     /// changed; after that no ledger is opened until a restore has come to its end.
     pub fn carry_out(self, now: Timestamp) -> Result<Vec<PathBuf>, StateError> {
+        let _alone = self.alone()?;
         let exchanges = self.staged(&now.strftime("before-%Y%m%dT%H%M%S%.3fZ").to_string())?;
         exchanges.iter().try_for_each(StateExchange::check)?;
         base::failpoint!("restore.staged");
@@ -148,6 +149,19 @@ impl<'a> Restore<'a> {
         digest::sync(folder_of(&mark))?;
         drop(excluded);
         Ok(kept)
+    }
+
+    /// Holds off other restores, whose copies would have the same names: the lock is that of the ledger's folder, and leaves no file.
+    fn alone(&self) -> Result<File, StateError> {
+        let ledger = &self.paths.ledger;
+        let path = folder_of(ledger);
+        digest::make_folder(path)?;
+        let folder = File::open(path).map_err(StateError::file(path))?;
+        match folder.try_lock() {
+            Ok(()) => Ok(folder),
+            Err(TryLockError::WouldBlock) => Err(StateError::Open(ledger.clone())),
+            Err(TryLockError::Error(source)) => Err(StateError::file(path)(source)),
+        }
     }
 
     /// Everything copied beside its place, and compared with its digests.

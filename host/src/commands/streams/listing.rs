@@ -37,7 +37,7 @@ pub async fn list(args: &StreamsArgs) -> Result<(), CliError> {
     let file = found.file.clone();
     // Plugins say how far back their servers can be asked, and the history of runs is a file.
     let streams = base::blocking(move || listed(&config, found, now)).await??;
-    let is_trouble = streams.iter().any(|stream| stream.state.is_trouble());
+    let is_trouble = streams.iter().any(ListedStream::is_trouble);
     let text = match args.json {
         true => {
             let mut lines = Vec::new();
@@ -88,6 +88,12 @@ fn listed(config: &Config, mut found: LedgerLook, now: Timestamp) -> Result<Vec<
 }
 
 impl ListedStream {
+    /// True where somebody should look: no run delivers what waits on the spool for a stream that is not configured.
+    fn is_trouble(&self) -> bool {
+        let waits = self.record.as_ref().is_some_and(|record| !record.windows.is_empty());
+        self.state.is_trouble() || (self.state == StreamHealth::NotConfigured && waits)
+    }
+
     /// The name; none of a stream that was never given one.
     fn name(&self) -> Option<&str> {
         let configured = self.entry.as_ref().map(|entry| entry.name.as_str());
@@ -176,4 +182,23 @@ fn cells(stream: &ListedStream) -> [String; 6] {
         at(record.and_then(|record| record.watermark)),
         at(record.and_then(|record| record.last_event)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_of_a_stream_that_is_not_configured_is_trouble() {
+        let mut record = Record::new(Stream::named("a", "prod", "user-login", &[]));
+        let listed = |record: &Record| ListedStream {
+            entry: None,
+            record: Some(record.clone()),
+            state: StreamHealth::NotConfigured,
+            last_run: None,
+        };
+        assert!(!listed(&record).is_trouble());
+        record.windows = vec![::ledger::InFlight::default().into()];
+        assert!(listed(&record).is_trouble());
+    }
 }
