@@ -304,7 +304,11 @@ impl World {
                 }
                 self.seen.note("window answered later");
                 // A gap of one sink is filled when its turn comes, whatever waits besides.
-                let earlier = old.windows.iter().take(place).filter(|earlier| earlier.fills == window.fills);
+                let earlier = old
+                    .windows
+                    .iter()
+                    .take(place)
+                    .filter(|earlier| earlier.fills == window.fills);
                 let left = earlier.filter(|earlier| {
                     let now = new.window(&earlier.name);
                     now.is_some_and(|now| waits(now, sink))
