@@ -41,11 +41,11 @@ const ORDER: [Exit; 12] = [
 ];
 
 /// The standing of a connection's credentials in this command.
-enum Credentials {
+enum SignInTrial {
     /// One stream tries them, and others wait for it: many wrong attempts at once lock an account.
     Tried,
     Accepted,
-    /// They were refused for the stream of that name.
+    /// Refused for the stream of that name.
     Refused(String),
 }
 
@@ -77,7 +77,7 @@ pub async fn run(args: &RunCommandArgs, talk: &OutputOptions) -> Result<(), CliE
     let jobs = usize::from(args.jobs.unwrap_or(JOBS));
     let mut exits = vec![Exit::Done];
     let mut waiting: VecDeque<&StreamEntry> = config.streams.iter().collect();
-    let mut credentials: BTreeMap<&str, Credentials> = BTreeMap::new();
+    let mut credentials: BTreeMap<&str, SignInTrial> = BTreeMap::new();
     let mut trials = FuturesUnordered::new();
     let mut under_way = FuturesUnordered::new();
     loop {
@@ -89,10 +89,10 @@ pub async fn run(args: &RunCommandArgs, talk: &OutputOptions) -> Result<(), CliE
             let answered = CancellationToken::new();
             let mut refused_for = None;
             match credentials.get(connection) {
-                Some(Credentials::Refused(name)) => refused_for = Some(name.clone()),
+                Some(SignInTrial::Refused(name)) => refused_for = Some(name.clone()),
                 Some(_) => {}
                 None => {
-                    credentials.insert(connection, Credentials::Tried);
+                    credentials.insert(connection, SignInTrial::Tried);
                     let trial = answered.clone();
                     trials.push(async move {
                         trial.cancelled().await;
@@ -105,8 +105,8 @@ pub async fn run(args: &RunCommandArgs, talk: &OutputOptions) -> Result<(), CliE
         tokio::select! {
             biased;
             Some(connection) = trials.next(), if !trials.is_empty() => {
-                if matches!(credentials.get(connection), Some(Credentials::Tried)) {
-                    credentials.insert(connection, Credentials::Accepted);
+                if matches!(credentials.get(connection), Some(SignInTrial::Tried)) {
+                    credentials.insert(connection, SignInTrial::Accepted);
                 }
             }
             ended = under_way.next() => {
@@ -152,28 +152,28 @@ async fn configured(args: &RunCommandArgs) -> Result<Config, CliError> {
 /// The next stream that may begin: none of a connection whose credentials another one tries just now.
 fn next<'a>(
     waiting: &mut VecDeque<&'a StreamEntry>,
-    credentials: &BTreeMap<&str, Credentials>,
+    credentials: &BTreeMap<&str, SignInTrial>,
 ) -> Option<&'a StreamEntry> {
     let may_begin =
-        |entry: &&StreamEntry| !matches!(credentials.get(entry.connection.as_str()), Some(Credentials::Tried));
+        |entry: &&StreamEntry| !matches!(credentials.get(entry.connection.as_str()), Some(SignInTrial::Tried));
     let index = waiting.iter().position(may_begin)?;
     waiting.remove(index)
 }
 
 /// Notes what the end of a stream says of the credentials of its connection.
-fn note<'a>(credentials: &mut BTreeMap<&'a str, Credentials>, ended: &EndedStream<'a>) {
+fn note<'a>(credentials: &mut BTreeMap<&'a str, SignInTrial>, ended: &EndedStream<'a>) {
     let connection = ended.entry.connection.as_str();
     match credentials.get(connection) {
-        Some(Credentials::Refused(_)) => {}
+        Some(SignInTrial::Refused(_)) => {}
         _ if ended.is_sign_in => {
-            credentials.insert(connection, Credentials::Refused(ended.entry.name.clone()));
+            credentials.insert(connection, SignInTrial::Refused(ended.entry.name.clone()));
         }
         // Who lacks a role has signed in; where the server cannot be reached, nobody signs in wrongly.
-        Some(Credentials::Tried) if matches!(ended.exit, Exit::Refused | Exit::Unavailable) => {
-            credentials.insert(connection, Credentials::Accepted);
+        Some(SignInTrial::Tried) if matches!(ended.exit, Exit::Refused | Exit::Unavailable) => {
+            credentials.insert(connection, SignInTrial::Accepted);
         }
         // It may have asked nothing, so the next one tries.
-        Some(Credentials::Tried) => {
+        Some(SignInTrial::Tried) => {
             credentials.remove(connection);
         }
         _ => {}
@@ -297,7 +297,7 @@ mod tests {
         let mut waiting: VecDeque<_> = config.streams.iter().collect();
         let mut credentials = BTreeMap::new();
         let entry = next(&mut waiting, &credentials).unwrap();
-        credentials.insert("a", Credentials::Tried);
+        credentials.insert("a", SignInTrial::Tried);
         assert!(next(&mut waiting, &credentials).is_none());
         let ended = |exit, is_sign_in| EndedStream {
             entry,
@@ -306,11 +306,11 @@ mod tests {
         };
         note(&mut credentials, &ended(Exit::Busy, false));
         assert!(credentials.is_empty());
-        credentials.insert("a", Credentials::Tried);
+        credentials.insert("a", SignInTrial::Tried);
         note(&mut credentials, &ended(Exit::Refused, false));
-        assert!(matches!(credentials.get("a"), Some(Credentials::Accepted)));
+        assert!(matches!(credentials.get("a"), Some(SignInTrial::Accepted)));
         note(&mut credentials, &ended(Exit::Refused, true));
-        assert!(matches!(credentials.get("a"), Some(Credentials::Refused(name)) if name == "x"));
+        assert!(matches!(credentials.get("a"), Some(SignInTrial::Refused(name)) if name == "x"));
         assert_eq!(next(&mut waiting, &credentials).unwrap().name, "y");
     }
 

@@ -17,7 +17,7 @@ pub(crate) fn refused_dates(error: &RunError) -> bool {
     matches!(error, RunError::Fetch(error) if error.remote_code() == Some(REFUSED_PARAMETERS))
 }
 
-/// Says whether a refusal of a window may mean that the server no longer keeps its first day: that was over when it was asked for.
+/// True where a refusal of a window may mean that the server no longer keeps its first day: that was over when it was asked for.
 pub(crate) fn may_be_gone(window: &InFlight) -> bool {
     first_day(window).to <= window.clock
 }

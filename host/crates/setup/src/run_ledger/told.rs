@@ -76,7 +76,7 @@ impl RunStream {
 }
 
 impl LookingRun {
-    /// Says that the run only looks, and which sinks are given its events again by the next one.
+    /// The warning that the run only looks, and of the sinks that are given its events again by the next one.
     pub fn warn(&self) {
         let again: Vec<_> = self
             .named
