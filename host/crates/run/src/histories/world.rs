@@ -295,20 +295,16 @@ impl World {
 
     /// A sink gets the windows that wait for it from the oldest to the latest.
     fn in_order(&mut self, old: &Record, new: &Record) {
-        let waits = |window: &InFlight, sink: &String| window.waits_for().any(|name| name == sink);
-        for (place, window) in old.windows.iter().enumerate() {
+        let in_part = |window: &InFlight| window.end.is_some();
+        let waits = |window: &InFlight, sink: &String| in_part(window) && window.waits_for().any(|name| name == sink);
+        for (place, window) in old.windows.iter().enumerate().filter(|(_, window)| in_part(window)) {
             for sink in window.waits_for() {
                 let now = new.window(&window.name);
                 if now.is_some_and(|now| waits(now, sink)) {
                     continue;
                 }
                 self.seen.note("window answered later");
-                // A gap of one sink is filled when its turn comes, whatever waits besides.
-                let earlier = old
-                    .windows
-                    .iter()
-                    .take(place)
-                    .filter(|earlier| earlier.fills == window.fills);
+                let earlier = old.windows.iter().take(place);
                 let left = earlier.filter(|earlier| {
                     let now = new.window(&earlier.name);
                     now.is_some_and(|now| waits(now, sink))
