@@ -22,16 +22,9 @@ fn configure(desk: &TestEnv, server: &Server, bucket: &S3Server) {
 }
 
 fn collect(desk: &TestEnv, report: &str, code: i32) -> String {
-    let mut command = desk.host([
-        "run",
-        report,
-        "--now",
-        NOW,
-        "--ledger",
-        "ledger.db",
-        "--sink",
-        "file:events.ndjson",
-    ]);
+    let words = report.split(' ');
+    let rest = ["--now", NOW, "--ledger", "ledger.db", "--sink", "file:events.ndjson"];
+    let mut command = desk.host(std::iter::once("run").chain(words).chain(rest).collect::<Vec<_>>());
     let output = command.env("EPM_PASSWORD", PASSWORD).output().unwrap();
     assert_eq!(output.status.code(), Some(code), "{report}: {}", stderr(&output));
     stderr(&output)
@@ -52,7 +45,11 @@ fn documents_and_their_lines_are_locked_and_verified() {
         r#"["s3:PutObject","s3:PutObjectRetention","s3:GetObject","s3:ListBucket"]"#,
     );
     configure(&desk, &server, &bucket);
-    for report in ["invalid-login", "user-login", "user-login"] {
+    for report in [
+        "invalid-login",
+        "user-login",
+        "user-login --from 2026-03-04 --to 2026-03-04",
+    ] {
         collect(&desk, report, 0);
     }
     let report = verified(&desk, 0);
