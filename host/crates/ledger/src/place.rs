@@ -186,7 +186,8 @@ impl Record {
         };
         for sink in sinks {
             if let Some(place) = self.places.get_mut(sink) {
-                place.lose(Interval::new(window.begins().min(window.period.to), window.period.to));
+                // Also of what it looked back at something may have been new.
+                place.lose(window.period);
             }
         }
         self.take_off(name, sinks);
