@@ -31,7 +31,7 @@ Exit codes:
 pub enum IdsFrom {
     /// The source gives every event its id.
     Source,
-    /// This program derives them.
+    /// The ids are derived, as of a report without any.
     Derived,
 }
 

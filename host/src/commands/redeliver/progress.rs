@@ -25,7 +25,7 @@ pub struct FileProgress {
     pub records: u64,
     /// The SHA-256 of these records.
     pub sha256: String,
-    /// Those among them that were left out because they cannot be read.
+    /// Records among them that were left out because they cannot be read.
     #[serde(default)]
     pub left_out: u64,
     /// True once all of its records are.
